@@ -1,0 +1,2 @@
+export { Code, codeName, toCode } from "./code.ts";
+export { hasCode, StatusError } from "./status-error.ts";
