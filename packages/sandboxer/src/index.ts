@@ -1,1 +1,17 @@
-export {};
+export type {
+  ControllerDeclaration,
+  ExitStatus,
+  IdMapping,
+  NamespacePaths,
+  NetworkTurn,
+  Platform,
+  ProcessIdentity,
+  Sandbox,
+  SandboxController,
+  SandboxInstance,
+  SandboxMetrics,
+  SandboxResources,
+  SandboxSecurity,
+  SandboxStatus,
+  TaskEndpoint,
+} from "./types.ts";

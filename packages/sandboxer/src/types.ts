@@ -1,0 +1,193 @@
+/**
+ * A process as it can be told apart from a later one with the same number: a pid is valid only together with its
+ * start time (field 22 of `/proc/PID/stat`, in clock ticks since boot).
+ */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTime: bigint;
+}
+
+/** The namespaces of a pod that containers join, each by an absolute path; a missing one is the host's or the container's own. */
+export interface NamespacePaths {
+  readonly net?: string;
+  readonly ipc?: string;
+  readonly uts?: string;
+  readonly user?: string;
+  readonly pid?: string;
+}
+
+/** One line of a user namespace's map (user_namespaces(7)). */
+export interface IdMapping {
+  readonly containerId: number;
+  readonly hostId: number;
+  readonly length: number;
+}
+
+/** Limits of a pod; zero or absent is "not limited". */
+export interface SandboxResources {
+  readonly cpuShares?: number;
+  /** Microseconds. */
+  readonly cpuPeriod?: number;
+  /** Microseconds in each period. */
+  readonly cpuQuota?: number;
+  readonly memoryLimitBytes?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  readonly unified?: Readonly<Record<string, string>>;
+}
+
+/** What a controller is told of the pod whose boundary it shall build. Plain data: it is stored and comes back after a restart. */
+export interface Sandbox {
+  /** 64 lower-case hexadecimal digits. */
+  readonly id: string;
+  /** The pod as its author named it. */
+  readonly pod: { readonly name: string; readonly namespace: string; readonly uid: string; readonly attempt: number };
+  readonly runtimeHandler: string;
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Only those that the runtime handler's allow-list lets through. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Namespaces that exist by now or will exist when `create` is called. */
+  readonly namespaces: NamespacePaths;
+  /** Whether the containers of the pod share one PID namespace: `pod`, each its own: `container`, or the host's: `node`. */
+  readonly pidMode: "pod" | "container" | "node";
+  /** Set when the pod uses the host's namespace of that kind. */
+  readonly hostNetwork: boolean;
+  readonly hostIpc: boolean;
+  readonly privileged: boolean;
+  readonly uidMappings: readonly IdMapping[];
+  readonly gidMappings: readonly IdMapping[];
+  readonly security: SandboxSecurity;
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** The cgroup of the pod itself, absolute below the hierarchy's root, ending in `crib-ID`. */
+  readonly cgroupPath: string;
+  readonly resources: SandboxResources;
+  readonly overhead: SandboxResources;
+  /** The pod's directory for files that live as long as the pod (hosts, hostname, resolv.conf). */
+  readonly rootDir: string;
+  /** The pod's volatile directory (shm, namespaces). */
+  readonly stateDir: string;
+  /** A tmpfs for /dev/shm, or the host's. */
+  readonly shmPath: string;
+  /** The CRI PodSandboxConfig in protobuf binary form, for controllers that forward it. */
+  readonly config: Uint8Array;
+}
+
+/** The part of the pod's security context that a controller applies to its own process. */
+export interface SandboxSecurity {
+  readonly runAsUser?: bigint;
+  readonly runAsGroup?: bigint;
+  readonly supplementalGroups: readonly bigint[];
+  readonly readonlyRootfs: boolean;
+  readonly selinux?: { readonly user: string; readonly role: string; readonly type: string; readonly level: string };
+  readonly seccomp: { readonly kind: "runtime-default" | "unconfined" } | { readonly kind: "localhost"; readonly path: string };
+}
+
+/** What `start` tells of a running sandbox. */
+export interface SandboxInstance {
+  /** The process that holds the boundary; absent where there is none. */
+  readonly process?: ProcessIdentity;
+  readonly createdAt: Date;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The OCI runtime spec that the boundary was built from, if any, as JSON text. */
+  readonly spec?: string;
+  /** The namespaces containers join: explicit paths, or those of `process`. */
+  readonly namespaces: NamespacePaths;
+}
+
+/** Where the pod's task service answers. */
+export interface TaskEndpoint {
+  readonly protocol: "ttrpc" | "grpc";
+  /** `unix:///path`, `vsock://cid:port` or `hvsock:///path:port`. */
+  readonly address: string;
+  /** Version of the task service: 2 or 3. */
+  readonly version: number;
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string;
+}
+
+export interface SandboxStatus {
+  readonly state: "created" | "ready" | "exited";
+  readonly process?: ProcessIdentity;
+  /** Controller specific facts for `crictl inspectp`; filled only when verbose was asked. */
+  readonly info: Readonly<Record<string, string>>;
+  readonly exit?: ExitStatus;
+}
+
+export interface ExitStatus {
+  readonly exitCode: number;
+  readonly exitedAt: Date;
+}
+
+/** Usage of the boundary itself, in nanoseconds and bytes. */
+export interface SandboxMetrics {
+  readonly timestamp: Date;
+  readonly cpuUsageNanos?: bigint;
+  readonly memoryUsageBytes?: bigint;
+  readonly memoryWorkingSetBytes?: bigint;
+  readonly pids?: bigint;
+}
+
+/** When a controller wants the network to be attached, relative to its own calls. */
+export type NetworkTurn = "parallel" | "before-create" | "before-start" | "after-start";
+
+/** What a controller says of itself once; the answers are stored in the plan of each pod. */
+export interface ControllerDeclaration {
+  /** Who makes the network namespace. With `controller`, it appears at the path of the plan by the end of `start`. */
+  readonly netns: "crib" | "controller";
+  readonly network: NetworkTurn;
+}
+
+/**
+ * Owns the isolation boundary of pods: a virtual machine, a pause process, or bare namespaces.
+ *
+ * A call that fails leaves nothing behind that `shutdown` does not remove. After a restart of the daemon, every call
+ * but `create` and `start` must work for an id that an earlier daemon started; `adopt` tells which ones those are.
+ */
+export interface SandboxController {
+  readonly declares: ControllerDeclaration;
+
+  /** Prepares the boundary without starting it. A repeated id fails with AlreadyExists. */
+  create(sandbox: Sandbox, signal: AbortSignal): Promise<void>;
+
+  /** Starts what `create` prepared. An unknown id fails with NotFound. */
+  start(id: string, signal: AbortSignal): Promise<SandboxInstance>;
+
+  /**
+   * Takes over a sandbox that an earlier daemon started, and says whether it still runs. Idempotent, called once at
+   * the start of the daemon for each sandbox that was ready. A boundary that is gone answers `exited`.
+   */
+  adopt(sandbox: Sandbox, instance: SandboxInstance, signal: AbortSignal): Promise<SandboxStatus>;
+
+  /** The pod's task service; idempotent; may start the task shim at the first use; answers again after a restart. */
+  endpoint(id: string, signal: AbortSignal): Promise<TaskEndpoint>;
+
+  /** Valid after `create`. */
+  platform(id: string, signal: AbortSignal): Promise<Platform>;
+
+  /** Cheap and free of side effects. An unknown id fails with NotFound. */
+  status(id: string, options: { readonly verbose: boolean }, signal: AbortSignal): Promise<SandboxStatus>;
+
+  /** Undefined where the controller has nothing of its own to report; the pod's cgroup is read by the caller. */
+  metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined>;
+
+  /** Tells of changed resources. A controller to which they mean nothing succeeds. */
+  update(
+    id: string,
+    change: { readonly resources?: SandboxResources; readonly overhead?: SandboxResources },
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  /** Settles once the boundary has ended, also when it ended before the call. Many callers at a time. An unknown id fails with NotFound. */
+  wait(id: string, signal: AbortSignal): Promise<ExitStatus>;
+
+  /** Ends the boundary and settles once it has ended. A stopped or unknown id succeeds. */
+  stop(id: string, options: { readonly graceMs: number }, signal: AbortSignal): Promise<void>;
+
+  /** Frees everything `create` and `start` made. A stopped, half-made or unknown id succeeds, so that undo can call it blindly. */
+  shutdown(id: string, signal: AbortSignal): Promise<void>;
+}
