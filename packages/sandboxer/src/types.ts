@@ -4,7 +4,7 @@
  */
 export interface ProcessIdentity {
   readonly pid: number;
-  readonly startTime: bigint;
+  readonly startTime: number;
 }
 
 /** The namespaces of a pod that containers join, each by an absolute path; a missing one is the host's or the container's own. */
@@ -75,12 +75,14 @@ export interface Sandbox {
 
 /** The part of the pod's security context that a controller applies to its own process. */
 export interface SandboxSecurity {
-  readonly runAsUser?: bigint;
-  readonly runAsGroup?: bigint;
-  readonly supplementalGroups: readonly bigint[];
+  readonly runAsUser?: number;
+  readonly runAsGroup?: number;
+  readonly supplementalGroups: readonly number[];
   readonly readonlyRootfs: boolean;
   readonly selinux?: { readonly user: string; readonly role: string; readonly type: string; readonly level: string };
-  readonly seccomp: { readonly kind: "runtime-default" | "unconfined" } | { readonly kind: "localhost"; readonly path: string };
+  readonly seccomp:
+    | { readonly kind: "runtime-default" | "unconfined" }
+    | { readonly kind: "localhost"; readonly path: string };
 }
 
 /** What `start` tells of a running sandbox. */
