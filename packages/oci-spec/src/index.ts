@@ -1,1 +1,18 @@
-export {};
+export { type PlatformName, platformOf } from "./platform.ts";
+export type {
+  Capabilities,
+  DeviceRule,
+  LinuxIdMapping,
+  LinuxNamespace,
+  LinuxNamespaceType,
+  LinuxResources,
+  LinuxSpec,
+  Mount,
+  Process,
+  Root,
+  RuntimeSpec,
+  SeccompProfile,
+  SeccompRule,
+  User,
+} from "./runtime-spec.ts";
+export { parseSeccompProfile } from "./seccomp.ts";
