@@ -1,0 +1,75 @@
+import { Code, StatusError } from "@crib/errdefs";
+
+/** Where in a step a fault strikes. */
+export type FaultPoint = "before" | "inside" | "after";
+
+interface Fault {
+  readonly action: "fail" | "hang" | "kill";
+  /** How many more times it strikes. */
+  left: number;
+}
+
+/** Injects what the environment variable asks for; with none, every call is free. */
+export interface Faults {
+  /** Strikes when a fault is configured for this place: throws, waits for `signal`, or kills the daemon. */
+  strike(place: string, point: FaultPoint, signal: AbortSignal): Promise<void>;
+}
+
+const faultPattern =
+  /^(?<place>[A-Za-z]+\/[a-z.-]+(?:!undo)?)@(?<point>before|inside|after)=(?<action>fail|hang|kill)(?:\*(?<count>[1-9]\d{0,5}))?$/;
+
+/** Does nothing. */
+export const noFaults: Faults = { strike: async () => {} };
+
+/**
+ * Reads `FLOW/STEP[!undo]@POINT=ACTION[*COUNT]`, several separated by `;`. Action `fail` rejects the step, `hang`
+ * waits until the step's budget is spent, `kill` ends the daemon by SIGKILL. Without a count it strikes every time.
+ * Example: `RunPodSandbox/network.attach@after=kill`. Throws InvalidArgument for anything else.
+ */
+export function parseFaults(text: string | undefined): Faults {
+  if (text === undefined || text === "") return noFaults;
+  const faults = new Map<string, Fault>();
+  for (const part of text.split(";")) {
+    const groups = faultPattern.exec(part.trim())?.groups;
+    if (!groups) {
+      throw new StatusError(
+        Code.InvalidArgument,
+        `fault "${part}": expected FLOW/STEP[!undo]@before|inside|after=fail|hang|kill[*COUNT]`,
+      );
+    }
+    faults.set(`${groups["place"]}@${groups["point"]}`, {
+      action: groups["action"] as Fault["action"],
+      left: groups["count"] === undefined ? Infinity : Number(groups["count"]),
+    });
+  }
+  return {
+    async strike(place, point, signal): Promise<void> {
+      const fault = faults.get(`${place}@${point}`);
+      if (!fault || fault.left <= 0) return;
+      fault.left--;
+      switch (fault.action) {
+        case "fail":
+          throw new StatusError(Code.Internal, `injected fault ${point} ${place}`);
+        case "hang":
+          return untilAborted(signal);
+        case "kill":
+          process.kill(process.pid, "SIGKILL");
+          // The signal ends the process on its way back from the kernel; nothing after this line may run.
+          return new Promise(() => {});
+      }
+    },
+  };
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((_, reject) => {
+    // A pending signal keeps no process alive; the interval does, as a real hanging call would.
+    const keepAlive = setInterval(() => {}, 60_000);
+    const stop = (): void => {
+      clearInterval(keepAlive);
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,27 @@
+export { runPodSandbox, type SandboxFlow, sandboxFlows } from "./flows.ts";
+export { type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
+export { PodSandboxService, type PodSandboxesOptions } from "./pod-sandboxes.ts";
+export { type Places, podCgroupPath, sandboxName } from "./pod-names.ts";
+export { createRetries, type Retries } from "./retries.ts";
+export { isSandboxId, newInstance, newSandboxId, ownerOf } from "./sandbox-id.ts";
+export { createSandboxRows, type SandboxRows } from "./sandbox-rows.ts";
+export type { SandboxDeps, StepLog } from "./steps/types.ts";
+export { createStrays, markerEnv, markerVariables, type Strays } from "./strays.ts";
+export type {
+  Bandwidth,
+  DnsConfig,
+  NetworkFact,
+  PlannedNetwork,
+  PodIdentity,
+  PodSandboxes,
+  PodSandboxRequest,
+  PortMapping,
+  RuntimeHandler,
+  SandboxEvent,
+  SandboxFacts,
+  SandboxFilter,
+  SandboxPlan,
+  SandboxProblem,
+  SandboxRecord,
+  SandboxState,
+} from "./types.ts";

@@ -1,0 +1,136 @@
+import { hostname as hostHostname } from "node:os";
+import { join } from "node:path";
+
+import { Code, StatusError } from "@crib/errdefs";
+import type { NetworkList } from "@crib/libcni";
+import type { SandboxController } from "@crib/sandboxer";
+
+import { checksum } from "../metadata/canonical-json.ts";
+import { matchesGlob } from "./glob.ts";
+import {
+  namespacePaths,
+  type Places,
+  podCgroupPath,
+  podHostname,
+  sandboxRootDir,
+  sandboxStateDir,
+} from "./pod-names.ts";
+import type { PlannedNetwork, PodSandboxRequest, RuntimeHandler, SandboxPlan } from "./types.ts";
+
+/** What planning needs to know of the daemon. */
+export interface Planning {
+  readonly places: Places;
+  readonly handlers: ReadonlyMap<string, RuntimeHandler>;
+  readonly defaultHandler: string;
+  readonly controllers: ReadonlyMap<string, SandboxController>;
+  /** The networks of a handler as loaded now. Throws Unavailable with the directory and the reason when there is none. */
+  readonly networksFor: (handler: RuntimeHandler) => readonly NetworkList[];
+}
+
+/** The handler a request names. Throws InvalidArgument, naming those that exist. */
+export function resolveHandler(planning: Planning, name: string): RuntimeHandler {
+  const wanted = name === "" ? planning.defaultHandler : name;
+  const handler = planning.handlers.get(wanted);
+  if (handler) return handler;
+  const known = [...planning.handlers.keys()].toSorted().map((known) => `"${known}"`);
+  throw new StatusError(
+    Code.InvalidArgument,
+    `runtime handler "${wanted}": not configured; there is ${known.join(", ")}`,
+  );
+}
+
+/** SHA-256 of what makes two requests the same: configuration and handler. */
+export function requestChecksum(request: PodSandboxRequest, handler: RuntimeHandler): string {
+  return checksum(`${handler.name}\n${Buffer.from(request.config).toString("base64")}`);
+}
+
+/** Decides everything about a pod before anything is done. Pure but for reading the host's name. */
+export function planPodSandbox(
+  planning: Planning,
+  request: PodSandboxRequest,
+  handler: RuntimeHandler,
+  id: string,
+): SandboxPlan {
+  const controller = planning.controllers.get(handler.controller);
+  if (!controller) {
+    throw new StatusError(
+      Code.FailedPrecondition,
+      `runtime handler "${handler.name}": no controller named "${handler.controller}"`,
+    );
+  }
+  const hostNetwork = request.network === "node";
+  const hostIpc = request.ipc === "node";
+  const user = request.userNamespace !== undefined;
+  const declares =
+    handler.network === undefined ? controller.declares : { ...controller.declares, network: handler.network };
+  // As containerd: a pod in the host's network keeps the host's name, so it has no UTS namespace of its own.
+  const own = { net: !hostNetwork, ipc: !hostIpc, uts: !hostNetwork, user };
+  const stateDir = sandboxStateDir(planning.places, id);
+  return {
+    pod: request.pod,
+    handler,
+    declares,
+    config: Buffer.from(request.config).toString("base64"),
+    checksum: requestChecksum(request, handler),
+    labels: request.labels,
+    annotations: request.annotations,
+    passedAnnotations: Object.fromEntries(
+      Object.entries(request.annotations).filter(([key]) =>
+        handler.podAnnotations.some((glob) => matchesGlob(key, glob)),
+      ),
+    ),
+    hostname: podHostname(request.hostname, hostNetwork, request.pod.name, id, hostHostname()),
+    logDirectory: request.logDirectory,
+    ...(request.dns ? { dns: request.dns } : {}),
+    hostNetwork,
+    hostIpc,
+    pidMode: request.pid,
+    ...(request.userNamespace ? { userNamespace: request.userNamespace } : {}),
+    sysctls: withDefaultSysctls(request),
+    privileged: request.privileged,
+    security: request.security,
+    resources: request.resources,
+    overhead: request.overhead,
+    namespaces: namespacePaths(planning.places, id, own),
+    networks: hostNetwork ? [] : planNetworks(planning.networksFor(handler)),
+    cniArgs: [
+      ["IgnoreUnknown", "1"],
+      ["K8S_POD_NAMESPACE", request.pod.namespace],
+      ["K8S_POD_NAME", request.pod.name],
+      ["K8S_POD_INFRA_CONTAINER_ID", id],
+      ["K8S_POD_UID", request.pod.uid],
+    ],
+    capabilityArgs: capabilityArgs(request),
+    rootDir: sandboxRootDir(planning.places, id),
+    stateDir,
+    shmPath: hostIpc ? "/dev/shm" : join(stateDir, "shm"),
+    cgroupPath: podCgroupPath(request.cgroupParent, id),
+  };
+}
+
+/** Directory networks are `eth0`, `eth1`, ... in load order, as with containerd. */
+function planNetworks(lists: readonly NetworkList[]): readonly PlannedNetwork[] {
+  return lists.map((list, index) => ({ name: list.name, ifName: `eth${index}`, config: list.bytes }));
+}
+
+/** As containerd's defaults: programs may bind low ports and ping without privileges, inside the pod's own network. */
+function withDefaultSysctls(request: PodSandboxRequest): Readonly<Record<string, string>> {
+  if (request.network === "node") return request.sysctls;
+  const defaults: Record<string, string> = { "net.ipv4.ip_unprivileged_port_start": "0" };
+  // With a user namespace the highest mapped group would have to be known; the kernel refuses a wider range.
+  if (!request.userNamespace) defaults["net.ipv4.ping_group_range"] = "0 2147483647";
+  return { ...defaults, ...request.sysctls };
+}
+
+function capabilityArgs(request: PodSandboxRequest): Readonly<Record<string, unknown>> {
+  const portMappings = request.portMappings
+    .filter((mapping) => mapping.hostPort > 0)
+    .map(({ hostPort, containerPort, protocol, hostIp }) => ({ hostPort, containerPort, protocol, hostIP: hostIp }));
+  return {
+    "io.kubernetes.cri.pod-annotations": request.annotations,
+    ...(portMappings.length > 0 ? { portMappings } : {}),
+    ...(request.bandwidth ? { bandwidth: request.bandwidth } : {}),
+    ...(request.dns ? { dns: request.dns } : {}),
+    ...(request.cgroupParent === "" ? {} : { cgroupPath: request.cgroupParent }),
+  };
+}

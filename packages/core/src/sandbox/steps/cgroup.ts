@@ -1,0 +1,19 @@
+import { createCgroup, killCgroup, removeCgroup } from "@crib/linux";
+
+import type { SandboxStepContext } from "./types.ts";
+
+/** Milliseconds for the processes of a dead pod to go. */
+const killMs = 5_000;
+
+/** Makes the pod's cgroup in every hierarchy. */
+export async function makeCgroup({ plan, midpoint }: SandboxStepContext): Promise<void> {
+  await midpoint();
+  await createCgroup(plan.cgroupPath);
+}
+
+/** Kills what is left in the pod's cgroup and removes it. Absence is success. */
+export async function dropCgroup({ plan }: SandboxStepContext): Promise<void> {
+  // The path ends in the sandbox's own id, so nothing but this pod's processes can be in it.
+  await killCgroup(plan.cgroupPath, { timeoutMs: killMs });
+  await removeCgroup(plan.cgroupPath);
+}

@@ -1,0 +1,34 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import { pinNamespaces, pinNamespacesInUserns, unpinNamespace } from "@crib/linux";
+
+import type { SandboxStepContext } from "./types.ts";
+
+/** Makes the pod's namespaces and keeps each alive by a bind mount, with `lo` up, host name and sysctls set. */
+export async function pin({ plan, deps, midpoint }: SandboxStepContext): Promise<void> {
+  const { net, ipc, uts, user } = plan.namespaces;
+  await Promise.all(
+    [net, ipc].flatMap((path) => (path === undefined ? [] : [mkdir(dirname(path), { recursive: true, mode: 0o755 })])),
+  );
+  await midpoint();
+  const request = {
+    ...(net === undefined || plan.declares.netns === "controller" ? {} : { net }),
+    ...(ipc === undefined ? {} : { ipc }),
+    ...(uts === undefined ? {} : { uts, hostname: plan.hostname }),
+    loopbackUp: !deps.loopbackPlugin,
+    sysctls: plan.sysctls,
+  };
+  if (user !== undefined && plan.userNamespace) {
+    const { uids, gids } = plan.userNamespace;
+    await pinNamespacesInUserns({ ...request, user, uidMappings: uids, gidMappings: gids });
+  } else {
+    pinNamespaces(request);
+  }
+}
+
+/** Lets go of all of them; the kernel frees each with its last user. Absence is success. */
+export async function unpin({ plan }: SandboxStepContext): Promise<void> {
+  const paths = Object.values(plan.namespaces).filter((path) => path !== undefined);
+  await Promise.all(paths.map((path) => unpinNamespace(path)));
+}

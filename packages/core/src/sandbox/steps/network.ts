@@ -1,0 +1,61 @@
+import { type AddResult, type Attachment, parseNetworkList, podAddresses } from "@crib/libcni";
+import { namespaceState } from "@crib/linux";
+
+import type { PlannedNetwork, SandboxFacts, SandboxPlan } from "../types.ts";
+import type { SandboxStepContext } from "./types.ts";
+
+/** The CNI configuration of the loopback plugin, where that is wanted instead of the native way. */
+const loopback: PlannedNetwork = {
+  name: "cni-loopback",
+  ifName: "lo",
+  config: JSON.stringify({ cniVersion: "0.3.1", name: "cni-loopback", plugins: [{ type: "loopback" }] }),
+};
+
+/** Attaches the pod to all its networks, at the same time, and learns its addresses. */
+export async function attach(context: SandboxStepContext): Promise<Partial<SandboxFacts>> {
+  const { plan, deps, id, signal, midpoint } = context;
+  const cni = deps.cniFor(id);
+  const networks = deps.loopbackPlugin ? [loopback, ...plan.networks] : plan.networks;
+  const attempts = networks.map((network) =>
+    cni.add(parseNetworkList(network.config, network.name), attachment(plan, id, network.ifName), signal),
+  );
+  // Every plugin must have ended before anything may be undone, so a failure waits for the others.
+  const settled = await Promise.allSettled(attempts);
+  await midpoint();
+  const results: AddResult[] = [];
+  for (const [index, attempt] of settled.entries()) {
+    if (attempt.status === "rejected") throw attempt.reason;
+    if (networks[index] !== loopback) results.push(attempt.value);
+  }
+  return { network: { addresses: podAddresses(results, deps.ipPreference), results } };
+}
+
+/**
+ * Detaches the pod from all its networks, from the stored configuration, also when file, cache or netns are gone. All
+ * networks are tried; fails when one failed.
+ */
+export async function detach({ plan, deps, id, signal }: SandboxStepContext): Promise<void> {
+  const cni = deps.cniFor(id);
+  const pinned = plan.namespaces.net !== undefined && namespaceState(plan.namespaces.net) === "namespace";
+  // With the loopback plugin there is nothing on the host to give back, but the specification wants each ADD to have its DEL.
+  const networks = deps.loopbackPlugin && pinned ? [loopback, ...plan.networks] : plan.networks;
+  const attempts = networks.map((network) => {
+    const target = attachment(plan, id, network.ifName);
+    return cni.del(parseNetworkList(network.config, network.name), pinned ? target : { ...target, netns: "" }, signal);
+  });
+  const failed = (await Promise.allSettled(attempts)).filter((attempt) => attempt.status === "rejected");
+  const [first, ...others] = failed.map((attempt) => attempt.reason as Error);
+  if (others.length > 0)
+    throw new AggregateError([first, ...others], `${failed.length} networks: ${first?.message ?? ""}`);
+  if (first) throw first;
+}
+
+function attachment(plan: SandboxPlan, id: string, ifName: string): Attachment {
+  return {
+    containerId: id,
+    netns: plan.namespaces.net ?? "",
+    ifName,
+    args: plan.cniArgs,
+    capabilityArgs: plan.capabilityArgs,
+  };
+}

@@ -1,0 +1,26 @@
+import type { Cni } from "@crib/libcni";
+import type { SandboxController } from "@crib/sandboxer";
+
+import type { Step, StepContext } from "../../flow/types.ts";
+import type { SandboxFacts, SandboxPlan } from "../types.ts";
+
+/** Writes of what a step had to tolerate. */
+export interface StepLog {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** The collaborators of sandbox steps. */
+export interface SandboxDeps {
+  /** The CNI library, marking every plugin with the row that it runs for. */
+  readonly cniFor: (id: string) => Cni;
+  readonly ipPreference: "ipv4" | "ipv6" | "cni";
+  readonly controllers: ReadonlyMap<string, SandboxController>;
+  /** Milliseconds a boundary has to end by itself before it is killed. */
+  readonly stopGraceMs: number;
+  /** Bring `lo` up by the loopback plugin instead of natively. */
+  readonly loopbackPlugin: boolean;
+  readonly log: StepLog;
+}
+
+export type SandboxStep = Step<SandboxDeps, SandboxPlan, SandboxFacts>;
+export type SandboxStepContext = StepContext<SandboxDeps, SandboxPlan, SandboxFacts>;

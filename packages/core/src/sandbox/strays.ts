@@ -1,0 +1,63 @@
+import { basename } from "node:path";
+
+import { findProcessesByEnv, signalProcess, waitProcessGone } from "@crib/linux";
+
+/** Names of the environment variables by which every process started for a row is found again. */
+export const markerVariables = { instance: "CRIB_INSTANCE", row: "CRIB_ROW" } as const;
+
+/** The marker that a process started for this row carries; its children inherit it. */
+export function markerEnv(instance: string, rowId: string): Readonly<Record<string, string>> {
+  return { [markerVariables.instance]: instance, [markerVariables.row]: rowId };
+}
+
+/** Milliseconds for a killed process to go. */
+const goneMs = 10_000;
+
+/** Finds and ends the processes that a daemon of this instance, dead or not, started for its rows. */
+export interface Strays {
+  /** Row ids that have processes, from one scan of /proc. */
+  rows(): Promise<ReadonlySet<string>>;
+  /**
+   * Kills helpers of these rows (CNI plugins and their children, `shim start`, `shim delete`, runc) and waits until
+   * they are gone. Shims that serve are left alone unless `shimsToo`.
+   */
+  end(ids: ReadonlySet<string>, options: { readonly shimsToo: boolean }): Promise<void>;
+}
+
+export function createStrays(instance: string): Strays {
+  const scan = async (): Promise<
+    readonly (Awaited<ReturnType<typeof findProcessesByEnv>>[number] & { readonly row: string })[]
+  > => {
+    const found = await findProcessesByEnv(markerVariables.instance, instance);
+    // The daemon itself carries no marker; were it started from a marked shell, it must not end itself.
+    return found
+      .filter(({ pid }) => pid !== process.pid)
+      .flatMap((entry) => {
+        const row = entry.env[markerVariables.row];
+        return row === undefined ? [] : [{ ...entry, row }];
+      });
+  };
+  return {
+    async rows(): Promise<ReadonlySet<string>> {
+      return new Set((await scan()).map(({ row }) => row));
+    },
+    async end(ids, { shimsToo }): Promise<void> {
+      // A process may fork between the scan and its death, so the scan is repeated until it finds nothing.
+      for (let round = 0; round < 10; round++) {
+        const targets = (await scan()).filter(
+          (entry) => ids.has(entry.row) && (shimsToo || !isServingShim(entry.cmdline)),
+        );
+        if (targets.length === 0) return;
+        // Each was found by this instance's own marker and is signalled through a pidfd checked against its start time.
+        for (const target of targets) signalProcess(target, "SIGKILL");
+        await Promise.all(targets.map((target) => waitProcessGone(target, { timeoutMs: goneMs })));
+      }
+    },
+  };
+}
+
+/** A shim that serves, as opposed to one that runs `start` or `delete`, which are its last argument. */
+function isServingShim(cmdline: readonly string[]): boolean {
+  const last = cmdline.at(-1);
+  return basename(cmdline[0] ?? "").startsWith("containerd-shim") && last !== "start" && last !== "delete";
+}
