@@ -1,0 +1,69 @@
+import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Code, StatusError } from "@crib/errdefs";
+
+import { PluginError } from "../plugin-error.ts";
+import { findPlugin } from "./find-plugin.ts";
+import type { PluginExec, PluginExit, PluginRun } from "./plugin-exec.ts";
+import { PluginProcess } from "./plugin-process.ts";
+import { openStdinFile } from "./stdin-file.ts";
+
+/** Options of `spawnExec`. */
+export interface SpawnExecOptions {
+  /** Where the plugins' stdin is kept, in files without a name; made with mode 0700 if missing; default the system's temporary directory. */
+  readonly scratchDir?: string;
+}
+
+const busyRetries = 5;
+const busyPauseMs = 100;
+
+/** The `PluginExec` that runs real programs, each in a session and process group of its own. */
+export function spawnExec(options: SpawnExecOptions = {}): PluginExec {
+  const { scratchDir = tmpdir() } = options;
+  return {
+    find: findPlugin,
+    async run(run: PluginRun, signal: AbortSignal): Promise<PluginExit> {
+      const deadlineMs = performance.now() + run.budgetMs;
+      for (let attempt = 1; ; attempt++) {
+        if (signal.aborted) throw notStarted(run, signal.reason);
+        try {
+          return await runOnce(run, scratchDir, deadlineMs, signal);
+        } catch (reason) {
+          // Somebody is just writing the binary (or forked while writing it): it will be whole in a moment.
+          if ((reason as NodeJS.ErrnoException).code !== "ETXTBSY") throw reason;
+          if (attempt > busyRetries) throw notStarted(run, reason);
+          await sleep(busyPauseMs * attempt);
+        }
+      }
+    },
+  };
+}
+
+async function runOnce(
+  run: PluginRun,
+  scratchDir: string,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<PluginExit> {
+  await using stdin = await openStdinFile(scratchDir, run.stdin).catch((reason: unknown) => {
+    throw notStarted(run, reason);
+  });
+  return await startProcess(run, stdin.fd).finish(deadlineMs, signal);
+}
+
+function startProcess(run: PluginRun, stdinFd: number): PluginProcess {
+  try {
+    return new PluginProcess(run, stdinFd);
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code === "ETXTBSY") throw reason;
+    throw notStarted(run, reason);
+  }
+}
+
+function notStarted(run: PluginRun, reason: unknown): PluginError {
+  const error = StatusError.from(reason, `starting CNI plugin ${JSON.stringify(run.path)} for ${run.command}`);
+  // A plugin that is found but whose interpreter is missing gives ENOENT; nothing of the caller's is "not found".
+  const code = error.code === Code.NotFound ? Code.FailedPrecondition : error.code;
+  return new PluginError(code, error.message, { plugin: run.plugin, command: run.command }, { cause: reason });
+}
