@@ -1,0 +1,6 @@
+/** How a client command reaches the daemon. */
+export interface EndpointOptions {
+  readonly socket: string;
+  /** Seconds. */
+  readonly timeout: string;
+}

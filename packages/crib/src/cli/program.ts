@@ -1,0 +1,142 @@
+import { Command, Option } from "commander";
+
+import { cribVersion } from "../version.ts";
+import { addConfigFlags, type ConfigOptions } from "./config-flags.ts";
+import type { ConfigCommandOptions } from "./config.ts";
+import type { DemoOptions } from "./demo.ts";
+import type { DoctorOptions } from "./doctor.ts";
+import type { EndpointOptions } from "./endpoint.ts";
+import type { TraceOptions } from "./trace.ts";
+
+/** The command line of crib. Each command's module is loaded when it is run, so that small commands stay quick. */
+export function buildProgram(): Command {
+  const program = new Command("crib")
+    .description("A Kubernetes CRI runtime whose centre is the pod sandbox.")
+    .version(`crib ${cribVersion()}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .showSuggestionAfterError()
+    .addHelpText("after", overview);
+  addServe(program);
+  addDemo(program);
+  addDoctor(program);
+  addTrace(program);
+  addInspect(program);
+  addConfig(program);
+  program
+    .command("version")
+    .description("print the versions of crib and Node")
+    .option("--json", "as JSON")
+    .action(async (options: { readonly json?: true }) => (await import("./version.ts")).printVersion(options));
+  return program;
+}
+
+const overview = `
+Examples:
+  crib demo                                   see two pods run, talk and go
+  crib serve --default-network                serve the CRI with a network of its own
+  crictl -r unix:///run/crib/crib.sock pods   talk to it
+  crib doctor                                 what this machine lacks, and what to do
+  crib doctor --leaks                         what is left on the host and belongs to no pod
+  crib trace web                              where the time of a pod went
+
+Exit codes: 0 done, 1 failed or something was found, 2 wrong command line.`;
+
+function addServe(program: Command): void {
+  addConfigFlags(program.command("serve"))
+    .description("serve the CRI in the foreground until SIGTERM; pods stay when it ends")
+    .addHelpText(
+      "after",
+      `
+Flags win over the configuration file, the file over the defaults (crib config --default).
+
+Examples:
+  crib serve
+  crib serve --config /etc/crib/config.toml --log-level debug
+  crib serve --root /tmp/a/root --state /tmp/a/state --default-network    a second one, beside the first`,
+    )
+    .action(async (options: ConfigOptions) => (await import("./serve.ts")).serveCommand(options));
+}
+
+function addDemo(program: Command): void {
+  program
+    .command("demo")
+    .description("run two pods on a daemon of their own, show what happens, remove all of it")
+    .option("--subnet <cidr>", "IPv4 range of the demo's network", "10.88.0.0/16")
+    .option("--bridge <name>", "name of the demo's bridge", "crib-demo0")
+    .option("--verbose", "show the daemon's log")
+    .addHelpText(
+      "after",
+      "\nNeeds root. It uses directories, a socket and a bridge of its own and leaves none of them.",
+    )
+    .action(async (options: DemoOptions) => (await import("./demo.ts")).demoCommand(options));
+}
+
+function addDoctor(program: Command): void {
+  addConfigFlags(program.command("doctor"))
+    .description("check the machine and the daemon; each finding says what to do")
+    .option("--leaks", "count what is left on the host and belongs to no pod")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      `
+Exit code 1 when a check fails, or when a leak counter is not zero. --leaks works with the daemon running or dead.
+
+Examples:
+  crib doctor
+  crib doctor --leaks --root /tmp/a/root --state /tmp/a/state`,
+    )
+    .action(async (options: DoctorOptions) => (await import("./doctor.ts")).doctorCommand(options));
+}
+
+function addTrace(program: Command): void {
+  addEndpoint(program.command("trace <pod>"))
+    .description("draw the steps of a pod's flows over time")
+    .option("--flow <name>", "only this flow, such as RunPodSandbox")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      `
+POD is a pod sandbox's id, the start of one, or a pod's name.
+
+Examples:
+  crib trace web
+  crib trace 3f2a --flow RunPodSandbox
+  crib trace web --json`,
+    )
+    .action(async (pod: string, options: TraceOptions) => (await import("./trace.ts")).traceCommand(pod, options));
+}
+
+function addInspect(program: Command): void {
+  addEndpoint(program.command("inspect <pod>"))
+    .description("print all that is known of a pod as JSON")
+    .addHelpText("after", "\nPOD is a pod sandbox's id, the start of one, or a pod's name.")
+    .action(async (pod: string, options: EndpointOptions) =>
+      (await import("./inspect.ts")).inspectCommand(pod, options),
+    );
+}
+
+function addConfig(program: Command): void {
+  addConfigFlags(program.command("config"))
+    .description("print the configuration in force, as a commented TOML file")
+    .option("--default", "print the defaults, without any file or flag")
+    .option("--check <file>", "check a file: print its mistakes, one a line, and exit 1")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  crib config --default > /etc/crib/config.toml
+  crib config --check /etc/crib/config.toml`,
+    )
+    .action(async (options: ConfigCommandOptions) => (await import("./config.ts")).configCommand(options));
+}
+
+function addEndpoint(command: Command): Command {
+  return command
+    .addOption(
+      new Option("-r, --socket <path>", "CRI socket, as a path or unix:// address")
+        .env("CRIB_SOCKET")
+        .default("/run/crib/crib.sock"),
+    )
+    .option("--timeout <seconds>", "how long to wait for the daemon", "10");
+}

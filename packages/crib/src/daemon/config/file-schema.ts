@@ -1,0 +1,133 @@
+import { z } from "zod";
+
+import { parseDuration } from "./duration.ts";
+
+const absolutePath = z
+  .string()
+  .refine((path) => path.startsWith("/") && !path.includes("\0"), { error: "expected an absolute path" });
+const optionalPath = z.string().refine((path) => path === "" || (path.startsWith("/") && !path.includes("\0")), {
+  error: 'expected an absolute path or ""',
+});
+const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, { error: 'expected a duration such as "500ms", "30s" or "4m"' });
+const positiveDuration = duration.refine((text) => parseDuration(text) !== 0, {
+  error: "expected a duration above zero",
+});
+const count = z.number().int().min(0).max(1_000_000);
+/** As the kernel allows interface names (dev_valid_name in net/core/dev.c), without those that need quoting. */
+const interfaceName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, { error: "expected an interface name of 1 to 15 letters and digits" });
+/** As the CNI specification allows network names. */
+const networkName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, { error: "expected letters, digits, '.', '_' and '-'" });
+/** As Kubernetes allows RuntimeClass handlers (a DNS label). */
+const handlerName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: "expected lower-case letters, digits and '-'" });
+
+const defaultNetwork = z.strictObject({
+  name: networkName.optional().describe("Name of the CNI network."),
+  subnet: z
+    .cidrv4({ error: 'expected an IPv4 range such as "10.88.0.0/16"' })
+    .optional()
+    .describe("IPv4 range of the pods."),
+  bridge: interfaceName.optional().describe("Name of the host's bridge interface."),
+});
+
+const cni = z.strictObject({
+  conf_dir: absolutePath.optional().describe("Directory of the CNI configurations."),
+  bin_dirs: z.array(absolutePath).min(1).optional().describe("Directories of the plugins; the first match wins."),
+  max_conf_num: count.optional().describe("How many configurations a pod is attached to; 0 is all."),
+  loopback: z.enum(["native", "plugin"]).optional().describe('Who brings "lo" up: "native" (crib) or "plugin".'),
+  ip_preference: z
+    .enum(["ipv4", "ipv6", "cni"])
+    .optional()
+    .describe('Which address is the first: "ipv4", "ipv6", or "cni" (as the plugins order them).'),
+  default_network: z
+    .union([z.boolean(), defaultNetwork])
+    .optional()
+    .describe("A bridge network provided by crib: false, true, or { name, subnet, bridge }."),
+});
+
+const runtime = z.strictObject({
+  default_handler: handlerName.optional().describe("Handler of pods that name none; one of [runtimes.NAME]."),
+  netns_dir: absolutePath.optional().describe("Where network namespaces are pinned, as crib-ID."),
+  shim_cgroup: absolutePath.optional().describe("Cgroup that shims are moved to, so that they outlive the daemon."),
+  pause_binary: optionalPath.optional().describe('A static pause program; "" finds one (catatonit, pause, tini).'),
+  cgroup_driver: z.enum(["cgroupfs", "systemd"]).optional().describe('"cgroupfs" or "systemd"; told to the kubelet.'),
+});
+
+const handler = z.strictObject({
+  controller: handlerName.optional().describe('Who builds the boundary: "podsandbox", "shim", or a sandboxer.'),
+  runtime_type: z
+    .string()
+    .regex(/^(\/[^\0]+|[A-Za-z0-9]+(\.[A-Za-z0-9_-]+){2,})$/, {
+      error: 'expected a name such as "io.containerd.runc.v2"',
+    })
+    .optional()
+    .describe("Name of the Runtime v2 shim."),
+  runtime_path: optionalPath.optional().describe('Path of the shim; "" finds it by runtime_type.'),
+  options: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .optional()
+    .describe("Options for the shim: BinaryName, Root, SystemdCgroup, ..."),
+  pause: z
+    .enum(["auto", "always"])
+    .optional()
+    .describe('A pause process: "auto" (only where the PID namespace is shared) or "always".'),
+  cni_conf_dir: optionalPath.optional().describe('CNI configurations of this handler; "" uses those of [cni].'),
+  cni_max_conf_num: count.optional().describe("How many of them a pod is attached to; 0 is all."),
+  pod_annotations: z.array(z.string()).optional().describe("Globs of pod annotations that reach the runtime."),
+  network: z
+    .enum(["parallel", "before-create", "before-start", "after-start"])
+    .optional()
+    .describe("When the network is attached, if not when the controller wants it."),
+});
+
+const flow = z.strictObject({
+  budgets: z
+    .record(z.string(), positiveDuration)
+    .optional()
+    .describe('Time budgets of steps by name, such as "network.attach" = "60s".'),
+  undo_budgets: z.record(z.string(), positiveDuration).optional().describe("The same for undoing a step."),
+  run_pod_sandbox_budget: positiveDuration.optional().describe("Time budget of a whole RunPodSandbox."),
+  retry_min: positiveDuration.optional().describe("Time before the first retry of a failed undo; doubled each time."),
+  retry_max: positiveDuration.optional().describe("Longest time between two retries."),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal"])
+    .optional()
+    .describe("trace, debug, info, warn, error or fatal."),
+  format: z.enum(["auto", "json", "text"]).optional().describe('"auto" is text on a terminal, else JSON lines.'),
+});
+
+/** The configuration file. Each key's description is printed by `crib config`. */
+export const fileSchema = z.strictObject({
+  root: absolutePath.optional().describe("Persistent data."),
+  state: absolutePath.optional().describe("Volatile data, best on a tmpfs."),
+  socket: absolutePath.optional().describe("CRI socket; default: crib.sock in the state directory."),
+  cni: cni.optional().describe("How pods get their network."),
+  runtime: runtime.optional().describe("What is the same for all runtime handlers."),
+  runtimes: z.record(handlerName, handler).optional().describe("One table for each runtime handler (RuntimeClass)."),
+  flow: flow.optional().describe("Time budgets."),
+  log: log.optional().describe("What is logged."),
+});
+
+/** The parsed configuration file: keys as written, all optional. */
+export type ConfigFile = z.infer<typeof fileSchema>;
+
+/** The tables of the file by their dotted path, with the keys each may hold. */
+export const tables: Readonly<Record<string, z.ZodObject>> = {
+  "": fileSchema,
+  cni,
+  "cni.default_network": defaultNetwork,
+  runtime,
+  "runtimes.NAME": handler,
+  flow,
+  log,
+};

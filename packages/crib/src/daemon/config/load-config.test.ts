@@ -1,0 +1,140 @@
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { Code, hasCode } from "@crib/errdefs";
+
+import { checkConfigFile, loadConfig, parseConfig } from "./load-config.ts";
+import { renderConfig } from "./render-config.ts";
+import type { ConfigFlags, DaemonConfig } from "./types.ts";
+
+function valid(text: string, flags?: ConfigFlags): DaemonConfig {
+  const check = parseConfig(text, flags);
+  if (check.kind === "invalid") throw new Error(check.problems.join("\n"));
+  return check.config;
+}
+
+function problems(text: string, flags?: ConfigFlags): readonly string[] {
+  const check = parseConfig(text, flags);
+  return check.kind === "invalid" ? check.problems : [];
+}
+
+test("an empty file gives the documented defaults", () => {
+  const config = valid("");
+  equal(config.root, "/var/lib/crib");
+  equal(config.state, "/run/crib");
+  equal(config.socket, "/run/crib/crib.sock");
+  equal(config.cni.confDir, "/etc/cni/net.d");
+  deepEqual(config.cni.binDirs, ["/opt/cni/bin", "/usr/lib/cni"]);
+  equal(config.cni.defaultNetwork, false);
+  equal(config.runtime.netnsDir, "/run/netns");
+  equal(config.runtimes["runc"]?.runtimeType, "io.containerd.runc.v2");
+  equal(config.flow.runPodSandboxBudgetMs, 240_000);
+});
+
+test("flags win over the file, the file over the defaults", () => {
+  const text = 'root = "/file/root"\nstate = "/file/state"\n[cni]\nconf_dir = "/file/cni"';
+  const config = valid(text, { state: "/flag/state", cniBinDirs: ["/a", "/b"], logLevel: "debug" });
+  equal(config.root, "/file/root");
+  equal(config.state, "/flag/state");
+  equal(config.cni.confDir, "/file/cni");
+  deepEqual(config.cni.binDirs, ["/a", "/b"]);
+  equal(config.log.level, "debug");
+});
+
+test("the socket moves with the state directory, unless it was placed", () => {
+  equal(valid("", { state: "/s" }).socket, "/s/crib.sock");
+  equal(valid('state = "/s"').socket, "/s/crib.sock");
+  equal(valid('socket = "/x/y.sock"', { state: "/s" }).socket, "/x/y.sock");
+});
+
+test("the default network is off, on, or on with settings", () => {
+  const network = { name: "crib", subnet: "10.88.0.0/16", bridge: "crib0" };
+  deepEqual(valid("[cni]\ndefault_network = true").cni.defaultNetwork, network);
+  deepEqual(valid("", { defaultNetwork: true }).cni.defaultNetwork, network);
+  const text = '[cni.default_network]\nsubnet = "10.99.0.0/24"';
+  deepEqual(valid(text, { defaultNetwork: true }).cni.defaultNetwork, { ...network, subnet: "10.99.0.0/24" });
+});
+
+test("an unknown key is named with its table and the nearest known one", () => {
+  deepEqual(problems("rot = 1"), ["unknown key rot at the top; did you mean root?"]);
+  deepEqual(problems('[cni]\nconfdir = "/x"'), ["unknown key confdir in [cni]; did you mean conf_dir?"]);
+  deepEqual(problems('[runtimes.kata]\ncontroler = "shim"'), [
+    "unknown key controler in [runtimes.kata]; did you mean controller?",
+  ]);
+  deepEqual(problems('[cni.default_network]\nbrigde = "x"'), [
+    "unknown key brigde in [cni.default_network]; did you mean bridge?",
+  ]);
+  ok(problems("[log]\nzzzzzz = 1")[0]?.includes("known keys are level, format"));
+});
+
+test("a wrong value is shown with field and expectation", () => {
+  deepEqual(problems('[cni]\nmax_conf_num = "1"'), ['[cni] max_conf_num = "1": expected a number']);
+  deepEqual(problems("[cni]\nmax_conf_num = 1.5"), ["[cni] max_conf_num = 1.5: expected a whole number"]);
+  deepEqual(problems("[cni]\nmax_conf_num = -1"), ["[cni] max_conf_num = -1: expected at least 0"]);
+  deepEqual(problems('[cni]\nbin_dirs = ["/a", 3]'), ["[cni] bin_dirs[1] = 3: expected a string"]);
+  deepEqual(problems('[cni]\nloopback = "no"'), ['[cni] loopback = "no": expected one of "native", "plugin"']);
+  deepEqual(problems("[cni]\ndefault_network = 3"), ["[cni] default_network = 3: expected true, false or a table"]);
+  deepEqual(problems("cni = 3"), ["cni = 3: expected a table"]);
+  deepEqual(problems('[flow.budgets]\n"netns.pin" = "5"'), [
+    '[flow.budgets] netns.pin = "5": expected a duration such as "500ms", "30s" or "4m"',
+  ]);
+});
+
+test("relative paths are refused, in the file and in flags", () => {
+  deepEqual(problems('root = "var"'), ['root = "var": expected an absolute path']);
+  deepEqual(problems("", { state: "run", cniBinDirs: ["/a", "b"] }), [
+    '--state "run": expected an absolute path',
+    '--cni-bin-dir "b": expected an absolute path',
+  ]);
+});
+
+test("contradictions between keys are found", () => {
+  ok(problems('[runtime]\ndefault_handler = "kata"')[0]?.includes("no such handler; there is runc"));
+  ok(problems('[flow]\nretry_min = "2m"')[0]?.includes("retry_min is above retry_max"));
+  ok(problems('root = "/run/crib/root"')[0]?.includes("neither may lie in the other"));
+  ok(problems(`socket = "/${"x".repeat(107)}"`)[0]?.includes("longer than 107 bytes"));
+});
+
+test("a mistake of syntax is given with line and column", () => {
+  ok(problems('root = "/x"\nstate = \n')[0]?.startsWith("line 2, column"));
+});
+
+test("every mistake is told at once", () => {
+  equal(problems('rot = 1\n[cni]\nconfdir = "x"\n[log]\nlevel = "loud"').length, 3);
+});
+
+test("the printed configuration reads back as itself", () => {
+  const text = `
+    [cni.default_network]
+    subnet = "10.99.0.0/24"
+    [runtimes.kata]
+    controller = "shim"
+    options = { BinaryName = "/usr/bin/crun", SystemdCgroup = true, Depth = 3 }
+    pod_annotations = ["io.kata.*", "quote\\"d"]
+    network = "before-start"
+    [runtimes.runc]
+    [flow]
+    budgets = { "network.attach" = "90s", plain = "1500ms" }`;
+  for (const config of [valid(""), valid(text)]) deepEqual(valid(renderConfig(config)), config);
+});
+
+test("a named file must exist and be valid", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "crib-config-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, "config.toml");
+  throws(
+    () => loadConfig(path),
+    (reason) => hasCode(reason, Code.NotFound),
+  );
+  writeFileSync(path, "rot = 1");
+  equal(checkConfigFile(path).kind, "invalid");
+  throws(
+    () => loadConfig(path),
+    (reason: Error) => hasCode(reason, Code.InvalidArgument) && reason.message.includes(path),
+  );
+  writeFileSync(path, 'root = "/elsewhere"');
+  equal(loadConfig(path).root, "/elsewhere");
+});

@@ -1,0 +1,86 @@
+import { stringify } from "smol-toml";
+import type { z } from "zod";
+
+import { formatDuration } from "./duration.ts";
+import { fileSchema, tables } from "./file-schema.ts";
+import type { DaemonConfig } from "./types.ts";
+
+type Scalar = string | number | boolean;
+type Value = Scalar | readonly Scalar[] | Readonly<Record<string, Scalar>>;
+type Values = Readonly<Record<string, Value | undefined>>;
+
+/** The configuration as a TOML file with a comment on every key; reading it gives the same configuration. */
+export function renderConfig(config: DaemonConfig): string {
+  const { cni, runtime, flow, log } = config;
+  const blocks = [
+    entries(fileSchema, { root: config.root, state: config.state, socket: config.socket }),
+    table("cni", "cni", {
+      conf_dir: cni.confDir,
+      bin_dirs: [...cni.binDirs],
+      max_conf_num: cni.maxConfNum,
+      loopback: cni.loopback,
+      ip_preference: cni.ipPreference,
+      ...(cni.defaultNetwork === false && { default_network: false }),
+    }),
+    cni.defaultNetwork && table("cni.default_network", "cni.default_network", { ...cni.defaultNetwork }),
+    table("runtime", "runtime", {
+      default_handler: runtime.defaultHandler,
+      netns_dir: runtime.netnsDir,
+      shim_cgroup: runtime.shimCgroup,
+      pause_binary: runtime.pauseBinary,
+      cgroup_driver: runtime.cgroupDriver,
+    }),
+    ...Object.values(config.runtimes).map((each) =>
+      table("runtimes.NAME", `runtimes.${each.name}`, {
+        controller: each.controller,
+        runtime_type: each.runtimeType,
+        runtime_path: each.runtimePath,
+        options: { ...each.options },
+        pause: each.pause,
+        cni_conf_dir: each.cniConfDir,
+        cni_max_conf_num: each.cniMaxConfNum,
+        pod_annotations: [...each.podAnnotations],
+        network: each.network,
+      }),
+    ),
+    table("flow", "flow", {
+      budgets: durations(flow.budgetsMs),
+      undo_budgets: durations(flow.undoBudgetsMs),
+      run_pod_sandbox_budget: formatDuration(flow.runPodSandboxBudgetMs),
+      retry_min: formatDuration(flow.retryMinMs),
+      retry_max: formatDuration(flow.retryMaxMs),
+    }),
+    table("log", "log", { ...log }),
+  ];
+  return blocks.filter((block) => block !== false).join("\n");
+}
+
+function table(schemaName: string, name: string, values: Values): string {
+  const schema = tables[schemaName];
+  const title = fileSchema.shape[schemaName as keyof typeof fileSchema.shape]?.description;
+  return `${title === undefined ? "" : `# ${title}\n`}[${name}]\n${entries(schema, values)}`;
+}
+
+function entries(schema: z.ZodObject | undefined, values: Values): string {
+  let text = "";
+  for (const [key, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    const description = schema?.shape[key]?.description;
+    if (description !== undefined) text += `# ${description}\n`;
+    text += `${key} = ${inline(value)}\n`;
+  }
+  return text;
+}
+
+/** A value on one line; tables too, so that a comment can stand above each key. */
+function inline(value: Value): string {
+  if (typeof value === "object" && !Array.isArray(value)) {
+    const pairs = Object.entries(value).map(([key, each]) => stringify({ [key]: each }).trim());
+    return pairs.length ? `{ ${pairs.join(", ")} }` : "{}";
+  }
+  return stringify({ value }).trim().slice("value = ".length);
+}
+
+function durations(budgets: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(budgets).map(([step, ms]) => [step, formatDuration(ms)]));
+}

@@ -1,0 +1,91 @@
+import type { RuntimeHandler } from "@crib/core";
+
+/** The bridge network that crib provides where no CNI configuration is installed. */
+export interface DefaultNetwork {
+  /** Name of the CNI network. */
+  readonly name: string;
+  /** IPv4 range of the pods, in CIDR form. */
+  readonly subnet: string;
+  /** Name of the host's bridge interface. */
+  readonly bridge: string;
+}
+
+/** How pods get their network. */
+export interface CniConfig {
+  /** Directory of the CNI configurations. */
+  readonly confDir: string;
+  /** Directories of the plugin binaries; the first match wins. */
+  readonly binDirs: readonly string[];
+  /** How many configurations of `confDir` a pod is attached to; 0 is all. */
+  readonly maxConfNum: number;
+  /** Whether `lo` is brought up by crib itself or by the loopback plugin. */
+  readonly loopback: "native" | "plugin";
+  /** Which address of the pod is its first one: the first of a family, or the first that the plugins gave. */
+  readonly ipPreference: "ipv4" | "ipv6" | "cni";
+  /** The network that crib provides; false: only what `confDir` holds. */
+  readonly defaultNetwork: false | DefaultNetwork;
+}
+
+/** What is the same for all runtime handlers. */
+export interface RuntimeConfig {
+  /** Name of the handler for pods that name none. */
+  readonly defaultHandler: string;
+  /** Directory in which network namespaces are pinned as `crib-ID`. */
+  readonly netnsDir: string;
+  /** Cgroup into which shims are moved before they serve, absolute below each hierarchy's root. */
+  readonly shimCgroup: string;
+  /** The static pause program; empty: found on the machine. */
+  readonly pauseBinary: string;
+  /** How cgroups are made; told to the kubelet. */
+  readonly cgroupDriver: "cgroupfs" | "systemd";
+}
+
+/** Time budgets of flows. */
+export interface FlowConfig {
+  /** Milliseconds for `do`, by step name; a step that is not named keeps its own budget. */
+  readonly budgetsMs: Readonly<Record<string, number>>;
+  /** Milliseconds for `undo`, by step name. */
+  readonly undoBudgetsMs: Readonly<Record<string, number>>;
+  /** Milliseconds for a whole RunPodSandbox. */
+  readonly runPodSandboxBudgetMs: number;
+  /** Milliseconds before the first retry of a failed undo; doubled each time. */
+  readonly retryMinMs: number;
+  /** Milliseconds at most between two retries. */
+  readonly retryMaxMs: number;
+}
+
+/** What is logged, and how. */
+export interface LogConfig {
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  /** `auto`: text on a terminal, else JSON lines. */
+  readonly format: "auto" | "json" | "text";
+}
+
+/** The configuration of a daemon with everything filled in: all paths absolute, all durations milliseconds. */
+export interface DaemonConfig {
+  /** Persistent data. */
+  readonly root: string;
+  /** Volatile data, best on a tmpfs. */
+  readonly state: string;
+  /** Socket of the CRI and of crib's own admin service. */
+  readonly socket: string;
+  readonly cni: CniConfig;
+  readonly runtime: RuntimeConfig;
+  /** By name; the default one is among them. */
+  readonly runtimes: Readonly<Record<string, RuntimeHandler>>;
+  readonly flow: FlowConfig;
+  readonly log: LogConfig;
+}
+
+/** What the command line sets over the file. */
+export interface ConfigFlags {
+  readonly root?: string;
+  readonly state?: string;
+  readonly socket?: string;
+  readonly cniConfDir?: string;
+  readonly cniBinDirs?: readonly string[];
+  readonly netnsDir?: string;
+  /** Turns the default network on, with the settings of the file. */
+  readonly defaultNetwork?: boolean;
+  readonly logLevel?: string;
+}
