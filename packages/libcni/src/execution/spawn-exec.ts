@@ -32,8 +32,9 @@ export function spawnExec(options: SpawnExecOptions = {}): PluginExec {
         } catch (reason) {
           // Somebody is just writing the binary (or forked while writing it): it will be whole in a moment.
           if ((reason as NodeJS.ErrnoException).code !== "ETXTBSY") throw reason;
-          if (attempt > busyRetries) throw notStarted(run, reason);
-          await sleep(busyPauseMs * attempt);
+          const pauseMs = busyPauseMs * attempt;
+          if (attempt > busyRetries || performance.now() + pauseMs > deadlineMs) throw notStarted(run, reason);
+          await sleep(pauseMs);
         }
       }
     },
