@@ -1,6 +1,6 @@
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 
-import { StatusError } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
 /**
  * The error of a failed system call, from its negative result: "doing what: EPERM: operation not permitted", with the
@@ -27,12 +27,19 @@ export function errnoName(reason: unknown): string | undefined {
   return undefined;
 }
 
+/** Node itself refuses some arguments, a NUL in a path for one, before it asks the kernel. */
+function classify(reason: unknown, doing: string): StatusError {
+  const isRefused = reason instanceof Error && (reason as { code?: unknown }).code === "ERR_INVALID_ARG_VALUE";
+  if (isRefused) return new StatusError(Code.InvalidArgument, `${doing}: ${reason.message}`, { cause: reason });
+  return StatusError.from(reason, doing);
+}
+
 /** Runs a call that throws errors with an errno (`node:fs`) and classifies what it throws. */
 export function attempt<T>(doing: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw StatusError.from(error, doing);
+    throw classify(error, doing);
   }
 }
 
@@ -41,6 +48,6 @@ export async function attemptAsync<T>(doing: string, call: () => Promise<T>): Pr
   try {
     return await call();
   } catch (error) {
-    throw StatusError.from(error, doing);
+    throw classify(error, doing);
   }
 }

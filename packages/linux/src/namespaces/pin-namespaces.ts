@@ -1,5 +1,3 @@
-import { Code, StatusError } from "@crib/errdefs";
-
 import { type PinRequest, requestedKinds, setUpNamespaces } from "./pin-request.ts";
 import { bindNamespace, removePin, undoPins } from "./pin.ts";
 import { inNewNamespaces } from "./thread-namespaces.ts";
@@ -11,7 +9,7 @@ import { inNewNamespaces } from "./thread-namespaces.ts";
  */
 export function pinNamespaces(request: PinRequest): void {
   const kinds = requestedKinds(request);
-  if (kinds.length === 0) throw new StatusError(Code.InvalidArgument, "pinning namespaces: no path is given");
+  if (kinds.length === 0) return;
   const pinned: string[] = [];
   try {
     inNewNamespaces(kinds, () => {

@@ -7,7 +7,7 @@ import { bringLoopbackUp } from "./loopback.ts";
 import type { ThreadNamespaceKind } from "./namespace-kind.ts";
 import { sysctlNamespace, writeSysctl } from "./sysctl.ts";
 
-/** The namespaces to make and pin, and how they are to be set up. At least one path is required. */
+/** The namespaces to make and pin, and how they are to be set up. Without any path there is nothing to do. */
 export interface PinRequest {
   /** Where to pin a network namespace. The file must not exist, its directory must. */
   readonly net?: string | undefined;
@@ -17,7 +17,7 @@ export interface PinRequest {
   readonly uts?: string | undefined;
   /** Host name inside; at most 64 bytes; requires `uts`. Default: the host's. */
   readonly hostname?: string | undefined;
-  /** Brings `lo` up; requires `net`. Default: it stays down. */
+  /** Brings `lo` of the new network namespace up; says nothing without one. Default: it stays down. */
   readonly loopbackUp?: boolean | undefined;
   /** Sysctls by name (`net.ipv4.ip_forward`); each must belong to a namespace that this request makes. */
   readonly sysctls?: Readonly<Record<string, string>> | undefined;
@@ -28,7 +28,6 @@ export function requestedKinds(request: PinRequest): readonly ThreadNamespaceKin
   const kinds = (["net", "ipc", "uts"] as const).filter((kind) => request[kind] !== undefined);
   const refuse = (why: string): StatusError => new StatusError(Code.InvalidArgument, `pinning namespaces: ${why}`);
   if (request.hostname !== undefined && !kinds.includes("uts")) throw refuse("a hostname needs a uts namespace");
-  if (request.loopbackUp === true && !kinds.includes("net")) throw refuse("loopbackUp needs a net namespace");
   for (const name of Object.keys(request.sysctls ?? {})) {
     const owner = sysctlNamespace(name);
     if (owner === undefined) throw refuse(`sysctl "${name}" belongs to the host, not to a namespace of the pod`);
@@ -42,7 +41,7 @@ export function requestedKinds(request: PinRequest): readonly ThreadNamespaceKin
  * the user namespace that owns them, when it is not the host's own.
  */
 export function setUpNamespaces(request: PinRequest, rootUid?: number): void {
-  if (request.loopbackUp === true) bringLoopbackUp();
+  if (request.loopbackUp === true && request.net !== undefined) bringLoopbackUp();
   if (request.hostname !== undefined) {
     const name = Buffer.from(request.hostname);
     check(sethostname(name, name.byteLength), `setting hostname "${request.hostname}"`);
