@@ -1,0 +1,132 @@
+import { glob, readFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { parseResults, type Result } from "./result.ts";
+import { run, runNodeTests } from "./run-node-tests.ts";
+
+/** One part of the run. */
+export interface Lane {
+  readonly name: string;
+  /** Whether it runs pods, and so needs root and namespaces. */
+  readonly needsPods: boolean;
+  run(): Promise<readonly Result[]>;
+  /** What counts as skipped where the lane cannot run: the tests that its files declare. */
+  declared(): Promise<readonly string[]>;
+}
+
+const minuteMs = 60_000;
+
+/** The lanes in the order in which they run: the quick ones that find most first. */
+export const lanes: readonly Lane[] = [
+  commandLane("check", ["format:check", "lint", "types"]),
+  testLane({
+    name: "unit",
+    needsPods: false,
+    patterns: ["packages/**/*.test.ts", "scripts/**/*.test.ts"],
+    concurrency: availableParallelism(),
+    timeoutMs: 2 * minuteMs,
+  }),
+  // Files of the lanes below run one at a time: they measure, count what the host holds, and stop daemons at chosen instants.
+  testLane({
+    name: "node",
+    needsPods: true,
+    patterns: ["tests/**/*.test.ts"],
+    without: ["tests/faults/", "tests/conformance/"],
+    concurrency: 1,
+    timeoutMs: 10 * minuteMs,
+  }),
+  testLane({
+    name: "faults",
+    needsPods: true,
+    patterns: ["tests/faults/**/*.test.ts"],
+    concurrency: 1,
+    timeoutMs: 15 * minuteMs,
+  }),
+  conformanceLane(),
+];
+
+interface TestLaneOptions {
+  readonly name: string;
+  readonly needsPods: boolean;
+  readonly patterns: readonly string[];
+  /** Prefixes of files that belong to other lanes. */
+  readonly without?: readonly string[];
+  readonly concurrency: number;
+  readonly timeoutMs: number;
+}
+
+function testLane(options: TestLaneOptions): Lane {
+  return {
+    name: options.name,
+    needsPods: options.needsPods,
+    run: async () => {
+      const files = await findFiles(options.patterns, options.without ?? []);
+      // Without files the runner would look for some by itself.
+      return files.length === 0 ? [] : runNodeTests(options.name, { ...options, files });
+    },
+    declared: async () => declaredTests(await findFiles(options.patterns, options.without ?? [])),
+  };
+}
+
+/** Scripts of package.json; each is one result. */
+function commandLane(name: string, scripts: readonly string[]): Lane {
+  return {
+    name,
+    needsPods: false,
+    run: async () => {
+      const results: Result[] = [];
+      for (const script of scripts) {
+        const code = await run("npm", ["run", "--silent", script]);
+        console.log(`${code === 0 ? "passed" : "failed"}: npm run ${script}`);
+        results.push({ name: script, origin: "npm run", state: code === 0 ? "passed" : "failed" });
+      }
+      return results;
+    },
+    declared: () => Promise.resolve(scripts),
+  };
+}
+
+/** crictl's tests, then critest, which judges its skips by a list of its own. */
+function conformanceLane(): Lane {
+  const crictl = testLane({
+    name: "conformance",
+    needsPods: true,
+    patterns: ["tests/conformance/**/*.test.ts"],
+    concurrency: 1,
+    timeoutMs: 5 * minuteMs,
+  });
+  return {
+    name: "conformance",
+    needsPods: true,
+    run: async () => {
+      const built = await run("scripts/conformance-tools", []);
+      if (built !== 0) return [{ name: "build crictl and critest", origin: "conformance", state: "failed" }];
+      return [...(await crictl.run()), ...(await runCritest())];
+    },
+    declared: async () => [...(await crictl.declared()), "critest"],
+  };
+}
+
+async function runCritest(): Promise<readonly Result[]> {
+  const output = join(tmpdir(), `crib-critest-${process.pid}.jsonl`);
+  const code = await run(process.execPath, ["tests/conformance/critest.ts", `--results=${output}`]);
+  const results = parseResults(await readFile(output, "utf8").catch(() => ""));
+  const explained = code === 0 || results.some((result) => result.state === "failed");
+  return explained ? results : [...results, { name: `critest left with ${code}`, origin: "critest", state: "failed" }];
+}
+
+async function findFiles(patterns: readonly string[], without: readonly string[]): Promise<readonly string[]> {
+  const files: string[] = [];
+  for await (const file of glob([...patterns], { exclude: ["**/node_modules/**"] })) {
+    if (!without.some((prefix) => file.startsWith(prefix))) files.push(file);
+  }
+  return files.sort();
+}
+
+async function declaredTests(files: readonly string[]): Promise<readonly string[]> {
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  return texts.flatMap((text) =>
+    [...text.matchAll(/^\s*(?:await )?(?:t\.)?test\(\s*["'`](.*?)["'`],/gm)].map((found) => found[1] ?? ""),
+  );
+}
