@@ -33,7 +33,7 @@ export function excerpt(text: string, limit = 200): string {
 
 /** Any value of others as it may stand in a message. */
 export function quote(value: unknown): string {
-  if (typeof value === "string") return excerpt(value, 80);
+  if (typeof value === "string") return value === "" ? '""' : excerpt(value, 80);
   try {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) return String(value);

@@ -103,7 +103,9 @@ export class AttachmentCache {
     try {
       return { kind: "found", entry: decodeEntry(await readFile(file, "utf8"), file) };
     } catch (reason) {
-      const error = StatusError.from(reason, `reading CNI cache file ${JSON.stringify(file)}`);
+      // `decodeEntry` names the file itself.
+      const doing = reason instanceof StatusError ? undefined : `reading CNI cache file ${JSON.stringify(file)}`;
+      const error = StatusError.from(reason, doing);
       return hasCode(error, Code.NotFound) ? { kind: "absent" } : { kind: "unreadable", file, error };
     }
   }

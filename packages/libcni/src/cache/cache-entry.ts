@@ -32,7 +32,7 @@ const entrySchema = z.object({
   config: z.base64(),
   cniArgs: z.array(z.tuple([z.string(), z.string()])).nullish(),
   capabilityArgs: z.record(z.string(), z.unknown()).nullish(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
 });
 
 /** The file's text, in the layout of libcni (`cniCacheV1`); the result is kept in the list's version. */
