@@ -1,7 +1,9 @@
 export { runPodSandbox, type SandboxFlow, sandboxFlows } from "./flows.ts";
+export { markPlugins } from "./mark-plugins.ts";
 export { type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
 export { PodSandboxService, type PodSandboxesOptions } from "./pod-sandboxes.ts";
 export { type Places, podCgroupPath, sandboxName } from "./pod-names.ts";
+export { endLeftStrays } from "./recover-strays.ts";
 export { createRetries, type Retries } from "./retries.ts";
 export { isSandboxId, newInstance, newSandboxId, ownerOf } from "./sandbox-id.ts";
 export { createSandboxRows, type SandboxRows } from "./sandbox-rows.ts";

@@ -39,6 +39,16 @@ export function resolveHandler(planning: Planning, name: string): RuntimeHandler
   );
 }
 
+/** The controller of a handler. Throws FailedPrecondition when it is not configured. */
+export function resolveController(planning: Planning, handler: RuntimeHandler): SandboxController {
+  const controller = planning.controllers.get(handler.controller);
+  if (controller) return controller;
+  throw new StatusError(
+    Code.FailedPrecondition,
+    `runtime handler "${handler.name}": no controller named "${handler.controller}"`,
+  );
+}
+
 /** SHA-256 of what makes two requests the same: configuration and handler. */
 export function requestChecksum(request: PodSandboxRequest, handler: RuntimeHandler): string {
   return checksum(`${handler.name}\n${Buffer.from(request.config).toString("base64")}`);
@@ -51,13 +61,7 @@ export function planPodSandbox(
   handler: RuntimeHandler,
   id: string,
 ): SandboxPlan {
-  const controller = planning.controllers.get(handler.controller);
-  if (!controller) {
-    throw new StatusError(
-      Code.FailedPrecondition,
-      `runtime handler "${handler.name}": no controller named "${handler.controller}"`,
-    );
-  }
+  const controller = resolveController(planning, handler);
   const hostNetwork = request.network === "node";
   const hostIpc = request.ipc === "node";
   const user = request.userNamespace !== undefined;

@@ -2,6 +2,8 @@ import { basename } from "node:path";
 
 import { findProcessesByEnv, signalProcess, waitProcessGone } from "@crib/linux";
 
+import { ownerOf } from "./sandbox-id.ts";
+
 /** Names of the environment variables by which every process started for a row is found again. */
 export const markerVariables = { instance: "CRIB_INSTANCE", row: "CRIB_ROW" } as const;
 
@@ -24,18 +26,16 @@ export interface Strays {
   end(ids: ReadonlySet<string>, options: { readonly shimsToo: boolean }): Promise<void>;
 }
 
+type Stray = Awaited<ReturnType<typeof findProcessesByEnv>>[number] & { readonly row: string };
+
 export function createStrays(instance: string): Strays {
-  const scan = async (): Promise<
-    readonly (Awaited<ReturnType<typeof findProcessesByEnv>>[number] & { readonly row: string })[]
-  > => {
-    const found = await findProcessesByEnv(markerVariables.instance, instance);
-    // The daemon itself carries no marker; were it started from a marked shell, it must not end itself.
-    return found
-      .filter(({ pid }) => pid !== process.pid)
-      .flatMap((entry) => {
-        const row = entry.env[markerVariables.row];
-        return row === undefined ? [] : [{ ...entry, row }];
-      });
+  const scan = async (): Promise<readonly Stray[]> => {
+    const found = await findProcessesByEnv(markerVariables.row);
+    return found.flatMap((entry) => {
+      const row = entry.env[markerVariables.row] ?? "";
+      // The daemon itself carries no marker; were it started from a marked shell, it must not end itself.
+      return ownerOf(row) === instance && entry.pid !== process.pid ? [{ ...entry, row }] : [];
+    });
   };
   return {
     async rows(): Promise<ReadonlySet<string>> {

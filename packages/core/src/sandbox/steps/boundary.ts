@@ -21,11 +21,13 @@ export async function start(context: SandboxStepContext): Promise<Partial<Sandbo
 /** Has the controller end it. A boundary that has ended, or never began, is success. */
 export async function stop(context: SandboxStepContext): Promise<void> {
   await controllerOf(context).stop(context.id, { graceMs: context.deps.stopGraceMs }, context.signal);
+  await context.midpoint();
 }
 
 /** Has the controller free everything. Unknown is success. */
 export async function shutdown(context: SandboxStepContext): Promise<void> {
   await controllerOf(context).shutdown(context.id, context.signal);
+  await context.midpoint();
 }
 
 function controllerOf({ plan, deps, id }: SandboxStepContext): SandboxController {

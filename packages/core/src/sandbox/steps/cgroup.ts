@@ -12,8 +12,9 @@ export async function makeCgroup({ plan, midpoint }: SandboxStepContext): Promis
 }
 
 /** Kills what is left in the pod's cgroup and removes it. Absence is success. */
-export async function dropCgroup({ plan }: SandboxStepContext): Promise<void> {
+export async function dropCgroup({ plan, midpoint }: SandboxStepContext): Promise<void> {
   // The path ends in the sandbox's own id, so nothing but this pod's processes can be in it.
   await killCgroup(plan.cgroupPath, { timeoutMs: killMs });
+  await midpoint();
   await removeCgroup(plan.cgroupPath);
 }

@@ -29,9 +29,10 @@ export async function writeFiles({ plan, midpoint }: SandboxStepContext): Promis
 }
 
 /** Removes what `writeFiles` made but the record's copy, which goes with the row. */
-export async function removeFiles({ plan }: SandboxStepContext): Promise<void> {
+export async function removeFiles({ plan, midpoint }: SandboxStepContext): Promise<void> {
   // A mount left below the directory would have its content removed instead; both directories bear the sandbox's id.
   await umountTree(plan.stateDir);
+  await midpoint();
   await Promise.all([
     rm(plan.stateDir, { recursive: true, force: true }),
     ...["hostname", "hosts", "resolv.conf"].map((name) => rm(join(plan.rootDir, name), { force: true })),

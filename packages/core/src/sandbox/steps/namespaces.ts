@@ -28,7 +28,10 @@ export async function pin({ plan, deps, midpoint }: SandboxStepContext): Promise
 }
 
 /** Lets go of all of them; the kernel frees each with its last user. Absence is success. */
-export async function unpin({ plan }: SandboxStepContext): Promise<void> {
+export async function unpin({ plan, midpoint }: SandboxStepContext): Promise<void> {
   const paths = Object.values(plan.namespaces).filter((path) => path !== undefined);
-  await Promise.all(paths.map((path) => unpinNamespace(path)));
+  for (const path of paths) {
+    await unpinNamespace(path);
+    await midpoint();
+  }
 }

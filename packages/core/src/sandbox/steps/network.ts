@@ -1,4 +1,4 @@
-import { type AddResult, type Attachment, parseNetworkList, podAddresses } from "@crib/libcni";
+import { type AttachedResult, type Attachment, mergeResults, parseNetworkList, podAddresses } from "@crib/libcni";
 import { namespaceState } from "@crib/linux";
 
 import type { PlannedNetwork, SandboxFacts, SandboxPlan } from "../types.ts";
@@ -14,7 +14,7 @@ const loopback: PlannedNetwork = {
 /** Attaches the pod to all its networks, at the same time, and learns its addresses. */
 export async function attach(context: SandboxStepContext): Promise<Partial<SandboxFacts>> {
   const { plan, deps, id, signal, midpoint } = context;
-  const cni = deps.cniFor(id);
+  const { cni } = deps;
   const networks = deps.loopbackPlugin ? [loopback, ...plan.networks] : plan.networks;
   const attempts = networks.map((network) =>
     cni.add(parseNetworkList(network.config, network.name), attachment(plan, id, network.ifName), signal),
@@ -22,20 +22,22 @@ export async function attach(context: SandboxStepContext): Promise<Partial<Sandb
   // Every plugin must have ended before anything may be undone, so a failure waits for the others.
   const settled = await Promise.allSettled(attempts);
   await midpoint();
-  const results: AddResult[] = [];
+  const attached: AttachedResult[] = [];
   for (const [index, attempt] of settled.entries()) {
     if (attempt.status === "rejected") throw attempt.reason;
-    if (networks[index] !== loopback) results.push(attempt.value);
+    const network = networks[index];
+    if (network && network !== loopback) attached.push({ ifName: network.ifName, result: attempt.value });
   }
-  return { network: { addresses: podAddresses(results, deps.ipPreference), results } };
+  const { ip, additionalIps } = podAddresses(mergeResults(attached), deps.ipPreference);
+  return { network: { addresses: [ip, ...additionalIps], results: attached.map(({ result }) => result) } };
 }
 
 /**
  * Detaches the pod from all its networks, from the stored configuration, also when file, cache or netns are gone. All
  * networks are tried; fails when one failed.
  */
-export async function detach({ plan, deps, id, signal }: SandboxStepContext): Promise<void> {
-  const cni = deps.cniFor(id);
+export async function detach({ plan, deps, id, signal, midpoint }: SandboxStepContext): Promise<void> {
+  const { cni } = deps;
   const pinned = plan.namespaces.net !== undefined && namespaceState(plan.namespaces.net) === "namespace";
   // With the loopback plugin there is nothing on the host to give back, but the specification wants each ADD to have its DEL.
   const networks = deps.loopbackPlugin && pinned ? [loopback, ...plan.networks] : plan.networks;
@@ -43,7 +45,9 @@ export async function detach({ plan, deps, id, signal }: SandboxStepContext): Pr
     const target = attachment(plan, id, network.ifName);
     return cni.del(parseNetworkList(network.config, network.name), pinned ? target : { ...target, netns: "" }, signal);
   });
-  const failed = (await Promise.allSettled(attempts)).filter((attempt) => attempt.status === "rejected");
+  const settled = await Promise.allSettled(attempts);
+  await midpoint();
+  const failed = settled.filter((attempt) => attempt.status === "rejected");
   const [first, ...others] = failed.map((attempt) => attempt.reason as Error);
   if (others.length > 0)
     throw new AggregateError([first, ...others], `${failed.length} networks: ${first?.message ?? ""}`);

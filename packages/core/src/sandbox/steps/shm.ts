@@ -11,10 +11,11 @@ const shmBytes = 64 * 1024 * 1024;
 export async function mountShm({ plan, midpoint }: SandboxStepContext): Promise<void> {
   await mkdir(plan.shmPath, { recursive: true, mode: 0o700 });
   await midpoint();
-  await mountTmpfs(plan.shmPath, { sizeBytes: shmBytes, mode: 0o1777 });
+  mountTmpfs(plan.shmPath, { sizeBytes: shmBytes, mode: 0o1777 });
 }
 
 /** Unmounts it; not mounted is success. */
-export async function unmountShm({ plan }: SandboxStepContext): Promise<void> {
+export async function unmountShm({ plan, midpoint }: SandboxStepContext): Promise<void> {
   await umountTree(plan.shmPath);
+  await midpoint();
 }

@@ -11,8 +11,8 @@ export interface StepLog {
 
 /** The collaborators of sandbox steps. */
 export interface SandboxDeps {
-  /** The CNI library, marking every plugin with the row that it runs for. */
-  readonly cniFor: (id: string) => Cni;
+  /** The CNI library; it marks every plugin with the row that it runs for. */
+  readonly cni: Cni;
   readonly ipPreference: "ipv4" | "ipv6" | "cni";
   readonly controllers: ReadonlyMap<string, SandboxController>;
   /** Milliseconds a boundary has to end by itself before it is killed. */

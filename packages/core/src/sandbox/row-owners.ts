@@ -1,0 +1,57 @@
+import { Code, StatusError } from "@crib/errdefs";
+
+import { waitFor } from "../flow/budget.ts";
+
+/** The flow that has a row just now. */
+export interface Owner {
+  readonly flow: string;
+  /** Set once the flow has failed and is taking back what it did. */
+  undoing: boolean;
+  readonly abort: AbortController;
+  /** Settles, as the flow does, when the row is free again. */
+  readonly done: Promise<void>;
+}
+
+/** Sees to it that at most one flow has a row at a time. */
+export class RowOwners {
+  readonly #owners = new Map<string, Owner>();
+
+  /** The flow that has this row; undefined when it is free. */
+  find(id: string): Owner | undefined {
+    return this.#owners.get(id);
+  }
+
+  /** Every flow that runs. */
+  all(): readonly Owner[] {
+    return [...this.#owners.values()];
+  }
+
+  /** Gives the row to a flow until its work has settled. Throws Aborted when another one has it. */
+  own(id: string, flow: string, work: (owner: Owner) => Promise<void>): Promise<void> {
+    const running = this.#owners.get(id);
+    if (running) throw new StatusError(Code.Aborted, `sandbox "${id}": ${running.flow} is under way`);
+    const { promise: done, resolve, reject } = Promise.withResolvers<void>();
+    const owner: Owner = { flow, undoing: false, abort: new AbortController(), done };
+    this.#owners.set(id, owner);
+    done.catch(() => {}); // whoever waits for it sees the failure
+    work(owner).then(
+      () => {
+        this.#owners.delete(id);
+        resolve();
+      },
+      (reason: unknown) => {
+        this.#owners.delete(id);
+        reject(StatusError.from(reason));
+      },
+    );
+    return done;
+  }
+}
+
+/** Waits until the row is free, however its flow ends. */
+export function waitUntilFree(owner: Owner, signal: AbortSignal): Promise<void> {
+  return waitFor(
+    owner.done.catch(() => {}),
+    signal,
+  );
+}

@@ -1,0 +1,140 @@
+import { join } from "node:path";
+
+import { parseFaults } from "@crib/core/flow";
+import { openDatabase, openRecordCopies, openSandboxStore, type SandboxStore } from "@crib/core/metadata";
+import { createPodsandboxController } from "@crib/core/podsandbox";
+import {
+  createRetries,
+  createSandboxRows,
+  createStrays,
+  markPlugins,
+  PodSandboxService,
+  type RuntimeHandler,
+  type Strays,
+} from "@crib/core/sandbox";
+import { createShims, type Shims, type TaskLog } from "@crib/core/tasks";
+import { Code, StatusError } from "@crib/errdefs";
+import { type Cni, createCni, spawnExec } from "@crib/libcni";
+import { bootId } from "@crib/linux";
+import type { SandboxController } from "@crib/sandboxer";
+
+import type { DaemonConfig } from "./config/types.ts";
+import type { Log } from "./log.ts";
+import { type DaemonNetworks, openNetworks } from "./networks.ts";
+import { findPauseCommand } from "./pause-command.ts";
+
+/** Milliseconds that a pause process has to end by itself; it has nothing to save. */
+const stopGraceMs = 0;
+
+/** The parts of a daemon, put together. Disposing of them leaves every pod running. */
+export interface Daemon extends AsyncDisposable {
+  readonly sandboxes: PodSandboxService;
+  readonly store: SandboxStore;
+  readonly strays: Strays;
+  readonly cni: Cni;
+  readonly networks: DaemonNetworks;
+  readonly shims: Shims;
+  /** Where the database was put when it could not be read. */
+  readonly databaseSetAside: string | undefined;
+}
+
+/** Builds a daemon's parts from its configuration. Plain constructor calls; nothing is found by name or registered. */
+export async function compose(
+  config: DaemonConfig,
+  instance: string,
+  eventsAddress: string,
+  log: Log,
+): Promise<Daemon> {
+  await using parts = new AsyncDisposableStack();
+  const database = parts.use(await openDatabase(join(config.root, "metadata.db")));
+  const store = await openSandboxStore(database, openRecordCopies(join(config.root, "sandboxes")));
+  const strays = createStrays(instance);
+  const cni = createCni({
+    pluginDirs: config.cni.binDirs,
+    cacheDir: join(config.root, "cni"),
+    exec: markPlugins(spawnExec({ scratchDir: join(config.root, "cni") }), instance),
+    onStderr: (stderr) => log.debug(stderr, "CNI plugin wrote to stderr"),
+  });
+  const networks = parts.use(await openNetworks(config, cni, log));
+  const taskLog: TaskLog = (level, message, fields) => log[level](fields, message);
+  const shims = createShims({
+    stateDir: config.state,
+    eventsAddress,
+    daemonAddress: config.socket,
+    instance,
+    shimCgroup: config.runtime.shimCgroup,
+    log: taskLog,
+  });
+  parts.defer(() => shims.close());
+  const controllers = new Map<string, SandboxController>([
+    [
+      "podsandbox",
+      createPodsandboxController({
+        shims,
+        rootDir: config.root,
+        pauseCommand: await findPauseCommand(config.runtime.pauseBinary),
+        handlerOf: (name) => handlerOf(config, name),
+        log: taskLog,
+      }),
+    ],
+  ]);
+  refuseUnknownControllers(config, controllers);
+  const rows = createSandboxRows({
+    store,
+    deps: {
+      cni,
+      ipPreference: config.cni.ipPreference,
+      controllers,
+      stopGraceMs,
+      loopbackPlugin: config.cni.loopback === "plugin",
+      log,
+    },
+    faults: parseFaults(process.env["CRIB_FAULTS"]),
+    budgets: { do: config.flow.budgetsMs, undo: config.flow.undoBudgetsMs },
+    endStrays: (id) => strays.end(new Set([id]), { shimsToo: false }),
+  });
+  const sandboxes = new PodSandboxService({
+    instance,
+    bootId: bootId(),
+    store,
+    rows,
+    planning: {
+      places: { root: config.root, state: config.state, netnsDir: config.runtime.netnsDir },
+      handlers: new Map(Object.entries(config.runtimes)),
+      defaultHandler: config.runtime.defaultHandler,
+      controllers,
+      networksFor: (handler) => networks.forHandler(handler),
+    },
+    retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),
+    runBudgetMs: config.flow.runPodSandboxBudgetMs,
+    log,
+  });
+  const owned = parts.move();
+  return {
+    sandboxes,
+    store,
+    strays,
+    cni,
+    networks,
+    shims,
+    databaseSetAside: database.setAside,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function handlerOf(config: DaemonConfig, name: string): RuntimeHandler {
+  const handler = config.runtimes[name];
+  if (handler) return handler;
+  throw new StatusError(Code.FailedPrecondition, `runtime handler "${name}": not configured any more`);
+}
+
+function refuseUnknownControllers(config: DaemonConfig, controllers: ReadonlyMap<string, unknown>): void {
+  for (const { name, controller } of Object.values(config.runtimes)) {
+    if (controllers.has(controller)) continue;
+    const known = [...controllers.keys()].map((known) => `"${known}"`).join(", ");
+    throw new StatusError(
+      Code.InvalidArgument,
+      `[runtimes.${name}] controller = "${controller}": expected one of ${known}`,
+    );
+  }
+}

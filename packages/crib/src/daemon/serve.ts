@@ -1,0 +1,109 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { endLeftStrays } from "@crib/core/sandbox";
+import { type ShimEvents, serveShimEvents } from "@crib/core/tasks";
+import { createCriServer, type CriServer } from "@crib/cri";
+import { lockFile } from "@crib/linux";
+
+import { cribVersion } from "../version.ts";
+import { collectNetworkGarbage } from "./collect-network-garbage.ts";
+import { compose, type Daemon } from "./compose.ts";
+import type { DaemonConfig } from "./config/types.ts";
+import { readImageFs } from "./image-fs.ts";
+import { loadInstance } from "./instance.ts";
+import { type Log, openLog } from "./log.ts";
+import { readPodUsage } from "./pod-usage.ts";
+import { prepareDirectories } from "./prepare-directories.ts";
+import { notifyReady } from "./ready-notice.ts";
+import { describeHandlers } from "./runtime-features.ts";
+
+/** Milliseconds that running flows have to end when the daemon is told to; what is left then is finished by the next one. */
+const drainMs = 10_000;
+
+/**
+ * Serves until SIGTERM or SIGINT, then settles; pods stay. The order of the start is the order of trust: nobody else uses
+ * the directories, the records are read, what a dead daemon left running is ended, the socket answers, pods are
+ * re-attached to, the calls open, and what was half-way is undone or finished in the background.
+ */
+export async function serve(config: DaemonConfig): Promise<void> {
+  const log = openLog(config.log);
+  const stopped = nextStopSignal();
+  // Set once: every socket, file and directory that follows is closed to other users from birth.
+  process.umask(0o077);
+  await using parts = new AsyncDisposableStack();
+  await prepareDirectories(config);
+  for (const dir of [config.root, config.state]) {
+    const lock = lockFile(join(dir, "lock"));
+    parts.defer(() => lock.release());
+  }
+  const instance = await loadInstance(config.root);
+  const eventsAddress = join(config.state, "events.sock");
+  const events: ShimEvents = await serveShimEvents({
+    path: eventsAddress,
+    log: (level, message, fields) => log[level](fields, message),
+  });
+  parts.use(events);
+  const daemon = parts.use(await compose(config, instance, eventsAddress, log));
+  reportStore(daemon, log);
+  await endLeftStrays(daemon.store, daemon.strays);
+  const gate = { isOpen: false };
+  const server = await openServer(config, daemon, gate, log);
+  parts.defer(() => server.close());
+  await daemon.sandboxes.reattach();
+  gate.isOpen = true;
+  notifyReady(log);
+  log.info({ socket: config.socket, version: cribVersion(), pods: daemon.sandboxes.list().length }, "crib is ready");
+  daemon.sandboxes.finishLeftovers();
+  void collectNetworkGarbage(daemon, log);
+
+  const signal = await stopped;
+  log.info({ signal }, "crib is stopping; pods stay");
+  await server.close();
+  await daemon.sandboxes.close(drainMs);
+  await rm(config.socket, { force: true });
+}
+
+async function openServer(
+  config: DaemonConfig,
+  daemon: Daemon,
+  gate: { readonly isOpen: boolean },
+  log: Log,
+): Promise<CriServer> {
+  const server = createCriServer({
+    sandboxes: daemon.sandboxes,
+    version: { runtimeName: "crib", runtimeVersion: cribVersion() },
+    handlers: {
+      defaultName: config.runtime.defaultHandler,
+      all: await describeHandlers(Object.values(config.runtimes)),
+    },
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true },
+    networks: daemon.networks,
+    cgroupDriver: config.runtime.cgroupDriver,
+    imageFs: () => readImageFs(config.root),
+    podUsage: readPodUsage,
+    config,
+    gate,
+    log,
+  });
+  await server.listen(config.socket);
+  return server;
+}
+
+function reportStore({ store, databaseSetAside }: Daemon, log: Log): void {
+  if (databaseSetAside !== undefined) {
+    log.error(
+      { setAside: databaseSetAside, records: store.list().length },
+      "the database could not be read; it was rebuilt from the records' copies",
+    );
+  }
+  for (const { id, reason } of store.quarantined) {
+    log.error({ sandboxId: id, reason }, "a record cannot be used and was put in quarantine");
+  }
+}
+
+function nextStopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
+  });
+}
