@@ -28,7 +28,7 @@ export function parseJsonObject(text: string, doing: string): JsonObject {
 /** The start of a text of others, quoted and free of control characters, for error messages; at most `limit` characters of it. */
 export function excerpt(text: string, limit = 200): string {
   if (text === "") return "(empty)";
-  return text.length <= limit ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, limit))}...`;
+  return text.length <= limit ? escape(text) : `${escape(text.slice(0, limit))}...`;
 }
 
 /** Any value of others as it may stand in a message. */
@@ -41,6 +41,14 @@ export function quote(value: unknown): string {
   } catch {
     return `(${typeof value} too deep to print)`;
   }
+}
+
+/** JSON's escapes, and those for what else a terminal would obey: C1 controls, line separators, writing direction. */
+function escape(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function firstLine(message: string): string {

@@ -1,5 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 
+import { quote } from "./json.ts";
+
 /** The specification versions this library speaks, oldest first. */
 export const supportedVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 
@@ -26,7 +28,7 @@ export function isAtLeast(version: CniVersion, floor: CniVersion): boolean {
 export function highestSupported(candidates: readonly string[], doing: string): CniVersion {
   const found = supportedVersions.findLast((version) => candidates.includes(version));
   if (found !== undefined) return found;
-  const asked = candidates.map((version) => JSON.stringify(version)).join(", ");
+  const asked = candidates.slice(0, 10).map(quote).join(", ");
   throw new StatusError(
     Code.FailedPrecondition,
     `${doing}: CNI version ${asked} is not supported (supported: ${supportedVersions.join(", ")})`,

@@ -92,7 +92,7 @@ test("each fault names its field", () => {
   refused({ name: "n", plugins: ["a"] }, /plugins\[0\] "a" is no object/);
   refused(
     { name: "n", plugins: [{ type: "a", capabilities: { ips: "yes" } }] },
-    /capabilities.ips "yes" is no boolean/,
+    /capabilities\["ips"\] "yes" is no boolean/,
   );
   refused({ name: "n", disableGC: "maybe", plugins: [{ type: "a" }] }, /disableGC "maybe"/);
   refused({ name: "n", cniVersion: 1, plugins: [{ type: "a" }] }, /cniVersion 1 is no string/);

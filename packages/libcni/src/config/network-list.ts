@@ -118,7 +118,7 @@ function readPlugin(config: JsonObject, doing: string): PluginConfig {
       throw new StatusError(Code.InvalidArgument, `${doing}: capabilities ${quote(capabilities)} is no object`);
     for (const [key, on] of Object.entries(capabilities)) {
       if (typeof on !== "boolean")
-        throw new StatusError(Code.InvalidArgument, `${doing}: capabilities.${key} ${quote(on)} is no boolean`);
+        throw new StatusError(Code.InvalidArgument, `${doing}: capabilities[${quote(key)}] ${quote(on)} is no boolean`);
       if (on) wanted.add(key);
     }
   }

@@ -51,11 +51,11 @@ export class KeyedGate {
   }
 
   async #enter(line: Line, key: string, exclusive: boolean, signal: AbortSignal): Promise<void> {
-    const doing = `waiting for other CNI calls of ${this.#what} "${key}"`;
-    if (signal.aborted) throw aborted(signal, doing);
+    if (signal.aborted) throw aborted(signal, `starting a CNI call of ${this.#what} "${key}"`);
     const turn = Promise.withResolvers<void>();
     const waiter: Waiter = { exclusive, admit: turn.resolve };
     line.waiting.push(waiter);
+    const doing = `waiting for other CNI calls of ${this.#what} "${key}"`;
     const onAbort = (): void => {
       const at = line.waiting.indexOf(waiter);
       if (at < 0) return;

@@ -26,13 +26,13 @@ export class ProcessSlots {
   }
 
   async #take(signal: AbortSignal): Promise<void> {
-    const doing = `waiting for one of ${this.#limit} plugin processes`;
-    if (signal.aborted) throw aborted(signal, doing);
+    if (signal.aborted) throw aborted(signal, "starting a plugin process");
     if (this.#taken < this.#limit) {
       this.#taken++;
       return;
     }
     const turn = Promise.withResolvers<void>();
+    const doing = `waiting for one of ${this.#limit} plugin processes`;
     const onAbort = (): void => {
       const at = this.#queue.indexOf(turn.resolve);
       if (at < 0) return;
