@@ -1,0 +1,61 @@
+import { toJson } from "@bufbuild/protobuf";
+import type { SandboxRecord } from "@crib/core/sandbox";
+import { PodSandboxConfigSchema } from "@crib/wire/cri";
+
+import { decodePodConfig } from "./pod-config.ts";
+
+/** What verbose PodSandboxStatus tells beyond the status: one JSON text, the form that `crictl inspectp` prints. */
+export function toSandboxInfo(record: SandboxRecord): string {
+  const { plan, facts } = record;
+  return JSON.stringify({
+    pid: facts.instance?.process?.pid ?? 0,
+    processStatus: processStatus(record),
+    netNamespaceClosed: !plan.hostNetwork && (record.state === "notready" || record.state === "removing"),
+    namespaces: facts.instance?.namespaces ?? plan.namespaces,
+    controller: plan.handler.controller,
+    runtimeHandler: plan.handler.name,
+    runtimeType: plan.handler.runtimeType,
+    runtimeOptions: plan.handler.options,
+    config: toJson(PodSandboxConfigSchema, decodePodConfig(plan), { useProtoFieldName: true }),
+    runtimeSpec: parsedSpec(facts.instance?.spec),
+    cniResult: facts.network?.results ?? [],
+    sandboxMetadata: metadata(record),
+    timings: record.runs,
+    problem: record.problem,
+    exit: facts.exit,
+    ...facts.updated,
+  });
+}
+
+/** A pod without a process of its own is `none` while it is ready: its namespaces are pinned, nothing has to run. */
+function processStatus({ state, facts }: SandboxRecord): string {
+  if (state !== "ready") return "deleted";
+  return facts.instance?.process ? "running" : "none";
+}
+
+function metadata({ id, name, state, createdAt, plan, facts }: SandboxRecord): unknown {
+  const [ip = "", ...additionalIps] = facts.network?.addresses ?? [];
+  return {
+    id,
+    name,
+    state,
+    createdAt,
+    ip,
+    additionalIps,
+    hostname: plan.hostname,
+    netnsPath: plan.namespaces.net ?? "",
+    cgroupPath: plan.cgroupPath,
+    rootDir: plan.rootDir,
+    stateDir: plan.stateDir,
+    checksum: plan.checksum,
+  };
+}
+
+function parsedSpec(spec: string | undefined): unknown {
+  if (spec === undefined) return undefined;
+  try {
+    return JSON.parse(spec);
+  } catch {
+    return spec;
+  }
+}

@@ -1,0 +1,22 @@
+import { Code, StatusError } from "@crib/errdefs";
+import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+
+/** Aborts when the client has gone (Canceled) or the deadline of the call has passed (DeadlineExceeded). */
+export function abortWithCall(
+  call: ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>,
+  name: string,
+): AbortController {
+  const controller = new AbortController();
+  const abort = (): void => {
+    const deadline = call.getDeadline();
+    const late = (deadline instanceof Date ? deadline.getTime() : deadline) <= Date.now();
+    controller.abort(
+      late
+        ? new StatusError(Code.DeadlineExceeded, `${name}: the deadline of the call has passed`)
+        : new StatusError(Code.Canceled, `${name}: the client has gone`),
+    );
+  };
+  if (call.cancelled) abort();
+  else call.once("cancelled", abort);
+  return controller;
+}

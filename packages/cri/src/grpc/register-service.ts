@@ -1,0 +1,103 @@
+import { create, type DescMessage, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
+import { Code, StatusError } from "@crib/errdefs";
+import type { MethodDefinition, Server, UntypedServiceImplementation } from "@grpc/grpc-js";
+
+import type { CriLog, Gate } from "../types.ts";
+import type { Handler, ServiceHandlers } from "./handlers.ts";
+import type { LiveStreams } from "./live-streams.ts";
+import { serveStream } from "./serve-stream.ts";
+import { serveUnary } from "./serve-unary.ts";
+
+/** What every method of a service is served with. */
+export interface Serving {
+  readonly gate: Gate;
+  readonly log: CriLog;
+  readonly streams: LiveStreams;
+  /** Milliseconds that a client may leave a message of a stream unread before the stream is ended. */
+  readonly sendTimeoutMs: number;
+  /** Names of methods that answer while the gate is closed. */
+  readonly ungated: ReadonlySet<string>;
+}
+
+/** A method in bytes: what is common to all methods is done around it. */
+export interface BoundMethod extends Serving {
+  readonly name: string;
+  /** Checks the gate and decodes; fails with Unavailable, ResourceExhausted or InvalidArgument. */
+  open(bytes: Buffer): Message;
+  /** Encodes one answer. */
+  encode(answer: unknown): Buffer;
+}
+
+/**
+ * Bytes of a request. The pod of a request has at most some hundred KiB; decoded, two bytes can become an object of a
+ * hundred, so the limit of gRPC (16 MiB) would allow a gigabyte of heap and seconds of a blocked event loop.
+ */
+const maxRequestBytes = 2 * 1024 * 1024;
+
+/** Adds a service to a gRPC server: each handler behind the gate and behind a boundary that lets no error through. */
+export function registerService<Deps, Methods extends GenServiceMethods>(
+  server: Server,
+  service: GenService<Methods>,
+  handlers: ServiceHandlers<Deps, GenService<Methods>>,
+  deps: Deps,
+  serving: Serving,
+): void {
+  const definition: Record<string, MethodDefinition<Buffer, Buffer>> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const method of service.methods) {
+    const handler = (handlers as Readonly<Record<string, Handler<Deps>>>)[method.localName];
+    if (!handler) throw new StatusError(Code.Internal, `${method.name} has no handler`);
+    const bound = bind(method, serving);
+    definition[method.localName] = defineMethod(`/${service.typeName}/${method.name}`, method);
+    implementation[method.localName] =
+      method.methodKind === "server_streaming"
+        ? serveStream(bound, (request, call) => handler(deps, request, call) as AsyncIterable<unknown>)
+        : serveUnary(bound, (request, call) => handler(deps, request, call));
+  }
+  server.addService(definition, implementation);
+}
+
+function bind(method: DescMethod, serving: Serving): BoundMethod {
+  const { name, input, output } = method;
+  return {
+    ...serving,
+    name,
+    open(bytes) {
+      if (!serving.gate.isOpen && !serving.ungated.has(name)) {
+        throw new StatusError(Code.Unavailable, "crib is re-attaching to its pods");
+      }
+      return decode(name, input, bytes);
+    },
+    encode: (answer) => Buffer.from(toBinary(output, create(output, answer as Message))),
+  };
+}
+
+function decode(name: string, schema: DescMessage, bytes: Buffer): Message {
+  if (bytes.length > maxRequestBytes) {
+    throw new StatusError(
+      Code.ResourceExhausted,
+      `${name}: a request of ${bytes.length} bytes; ${maxRequestBytes} are the limit`,
+    );
+  }
+  try {
+    return fromBinary(schema, bytes);
+  } catch (cause) {
+    throw new StatusError(Code.InvalidArgument, `${name}: the request is no ${schema.typeName}`, { cause });
+  }
+}
+
+/** Messages pass gRPC as bytes, so that a message that cannot be decoded or encoded meets the same boundary as any other error. */
+function defineMethod(path: string, method: DescMethod): MethodDefinition<Buffer, Buffer> {
+  const same = (bytes: Buffer): Buffer => bytes;
+  return {
+    path,
+    requestStream: false,
+    responseStream: method.methodKind === "server_streaming",
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+    originalName: method.localName,
+  };
+}

@@ -1,0 +1,10 @@
+import { Code, StatusError } from "@crib/errdefs";
+
+import { quote } from "../validation/invalid.ts";
+import { checkGiven } from "../validation/sandbox-id.ts";
+
+/** What is said of any container's id, until there are containers. Fails with InvalidArgument on an empty one. */
+export function containerNotFound(id: string): StatusError {
+  checkGiven("container_id", id);
+  return new StatusError(Code.NotFound, `container ${quote(id)}: not found`);
+}

@@ -1,0 +1,7 @@
+import { containerNotFound } from "../lookup/container-not-found.ts";
+import type { RuntimeRpc } from "./rpc.ts";
+
+/** NotFound: there are no containers yet. */
+export const reopenContainerLog: RuntimeRpc<"reopenContainerLog"> = (_deps, { containerId }) => {
+  throw containerNotFound(containerId);
+};

@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createCriServer, type CriServerOptions } from "../server.ts";
+import type { CriDeps } from "../types.ts";
+import { MemoryPodSandboxes } from "./memory-pod-sandboxes.ts";
+import { runcHandler } from "./runc-handler.ts";
+import { TestClient } from "./test-client.ts";
+
+/** One line of the log. */
+export interface Logged {
+  readonly level: "debug" | "warn" | "error";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A CRI server on a socket of its own, over sandboxes in memory. */
+export interface TestServer extends AsyncDisposable {
+  readonly socketPath: string;
+  readonly sandboxes: MemoryPodSandboxes;
+  readonly client: TestClient;
+  readonly logged: readonly Logged[];
+  readonly gate: { isOpen: boolean };
+  readonly podCidrs: string[][];
+  close(): Promise<void>;
+}
+
+/** Starts one; `more` replaces collaborators. */
+export async function startTestServer(
+  more: Partial<CriDeps> = {},
+  options: CriServerOptions = {},
+): Promise<TestServer> {
+  const directory = await mkdtemp(join(tmpdir(), "crib-cri-"));
+  const socketPath = join(directory, "crib.sock");
+  const sandboxes = new MemoryPodSandboxes();
+  const logged: Logged[] = [];
+  const podCidrs: string[][] = [];
+  const gate = { isOpen: true };
+  const log =
+    (level: Logged["level"]) =>
+    (fields: Logged["fields"], message: string): void =>
+      void logged.push({ level, message, fields });
+  const deps: CriDeps = {
+    sandboxes,
+    version: { runtimeName: "crib", runtimeVersion: "0.1.0-test" },
+    handlers: {
+      defaultName: "runc",
+      all: [
+        { handler: runcHandler, recursiveReadOnlyMounts: true, userNamespaces: true },
+        { handler: { ...runcHandler, name: "kata" }, recursiveReadOnlyMounts: false, userNamespaces: false },
+      ],
+    },
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false },
+    networks: {
+      status: async () => ({ ready: true, reason: "", message: "" }),
+      describe: () => [{ name: "net" }],
+      updatePodCidrs: async (cidrs) => void podCidrs.push([...cidrs]),
+    },
+    cgroupDriver: "cgroupfs",
+    imageFs: async () => ({ mountpoint: "/var/lib/crib/images", usedBytes: 4096n, inodesUsed: 3n }),
+    podUsage: async () => ({ timestamp: new Date(1_700_000_000_000) }),
+    config: { root: "/var/lib/crib" },
+    gate,
+    log: { debug: log("debug"), warn: log("warn"), error: log("error") },
+    ...more,
+  };
+  const server = createCriServer(deps, { drainMs: 200, ...options });
+  await server.listen(socketPath);
+  const client = new TestClient(socketPath);
+  const close = async (): Promise<void> => {
+    client.close();
+    await server.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return {
+    socketPath,
+    sandboxes,
+    client,
+    logged,
+    gate,
+    podCidrs,
+    close: () => server.close(),
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,110 @@
+import type { PodSandboxes, RuntimeHandler, SandboxRecord } from "@crib/core/sandbox";
+
+/** What the CRI services stand on. Nothing in here knows gRPC. */
+export interface CriDeps {
+  readonly sandboxes: PodSandboxes;
+  readonly version: { readonly runtimeName: string; readonly runtimeVersion: string };
+  readonly handlers: RuntimeHandlers;
+  readonly features: RuntimeFeatures;
+  readonly networks: Networks;
+  readonly cgroupDriver: "cgroupfs" | "systemd";
+  /** Usage of the filesystem that holds images. */
+  readonly imageFs: (signal: AbortSignal) => Promise<FilesystemUsage>;
+  /** Usage of a ready pod. Fails with NotFound or Unavailable where the pod is going away. */
+  readonly podUsage: (record: SandboxRecord, signal: AbortSignal) => Promise<PodUsage>;
+  /** Configuration as shown by verbose Status; anything that JSON can say, without secrets. */
+  readonly config: unknown;
+  readonly gate: Gate;
+  readonly log: CriLog;
+}
+
+/** Closed from the start of the daemon until it has re-attached to its pods; Version and Status answer all the while. */
+export interface Gate {
+  readonly isOpen: boolean;
+}
+
+/** The runtime handlers (RuntimeClasses) that pods may ask for. */
+export interface RuntimeHandlers {
+  /** Name of the handler of pods that ask for none. */
+  readonly defaultName: string;
+  readonly all: readonly OfferedHandler[];
+}
+
+/** A runtime handler and what it can do. */
+export interface OfferedHandler {
+  readonly handler: RuntimeHandler;
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+}
+
+/** What the runtime can do whichever handler runs a pod. */
+export interface RuntimeFeatures {
+  /** Whether containers get the groups that the policy `Strict` names and no others. */
+  readonly supplementalGroupsPolicy: boolean;
+  /** Whether a pod may have a user namespace of its own and the host's network. */
+  readonly userNamespacesHostNetwork: boolean;
+}
+
+/** The pod network as far as the CRI speaks of it. */
+export interface Networks {
+  /** Whether pods can be attached; if not, a reason in one word and a message that names directory and file. */
+  status(signal: AbortSignal): Promise<NetworkStatus>;
+  /** The loaded configurations as shown by verbose Status; anything that JSON can say. */
+  describe(): unknown;
+  /** Takes the pod networks that the kubelet was given: CIDRs, at most one of each family. */
+  updatePodCidrs(cidrs: readonly string[]): Promise<void>;
+}
+
+export interface NetworkStatus {
+  readonly ready: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface FilesystemUsage {
+  readonly mountpoint: string;
+  readonly usedBytes: bigint;
+  readonly inodesUsed: bigint;
+}
+
+/** Usage of a pod as a whole: counters since its start, gauges at `timestamp`. What is not known is absent. */
+export interface PodUsage {
+  readonly timestamp: Date;
+  readonly cpu?: CpuUsage;
+  readonly memory?: MemoryUsage;
+  readonly processCount?: bigint;
+  /** The interfaces in the pod's network namespace, without loopback. Absent for pods in the host's. */
+  readonly network?: { readonly defaultInterface: string; readonly interfaces: readonly InterfaceUsage[] };
+}
+
+export interface CpuUsage {
+  readonly usageNanos: bigint;
+  /** Nanoseconds in each second, averaged over a recent time. */
+  readonly usageNanoCores?: bigint;
+}
+
+export interface MemoryUsage {
+  readonly usageBytes: bigint;
+  /** Usage without inactive page cache. */
+  readonly workingSetBytes: bigint;
+  /** Limit minus working set; absent without a limit. */
+  readonly availableBytes?: bigint;
+  readonly rssBytes?: bigint;
+  readonly pageFaults?: bigint;
+  readonly majorPageFaults?: bigint;
+}
+
+export interface InterfaceUsage {
+  readonly name: string;
+  readonly rxBytes: bigint;
+  readonly rxErrors: bigint;
+  readonly txBytes: bigint;
+  readonly txErrors: bigint;
+}
+
+/** Where the services tell what went wrong: a constant message, ids as fields. */
+export interface CriLog {
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}

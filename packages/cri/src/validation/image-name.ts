@@ -1,0 +1,10 @@
+import type { ImageSpec } from "@crib/wire/cri";
+
+import { invalid } from "./invalid.ts";
+import { checkText } from "./text.ts";
+
+/** The reference or id that an image is asked for by; InvalidArgument when there is none. */
+export function checkImageName(image: ImageSpec | undefined): string {
+  if (!image?.image) throw invalid("image", "is missing");
+  return checkText("image.image", image.image, { maxBytes: 4_096 });
+}
