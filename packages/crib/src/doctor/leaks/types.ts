@@ -1,0 +1,79 @@
+import type { MarkedProcess } from "./processes/marked-processes.ts";
+import type { SandboxRow } from "./records/read-rows.ts";
+
+/** Where to look for leaks, and whose. Only `root` and `state` name a daemon; the rest has the defaults of the configuration. */
+export interface LeakConfig {
+  readonly root: string;
+  readonly state: string;
+  /** Default `crib.sock` in the state directory. */
+  readonly socket?: string;
+  /** Default `/run/netns`. */
+  readonly netnsDir?: string;
+  /** Directories of CNI configurations, read for bridges and data directories of IPAM plugins. Default `/etc/cni/net.d`. */
+  readonly cniConfDirs?: readonly string[];
+  /** Data directories of the host-local plugin beside those of the configurations. Default `/var/lib/cni/networks`. */
+  readonly ipamDirs?: readonly string[];
+  /** Where shims make their sockets. Default `/run/containerd/s`. */
+  readonly shimSocketDir?: string;
+  /** Where shims keep the state of runc. Default `/run/containerd/runc`. */
+  readonly runtimeRoots?: readonly string[];
+  /** Default `k8s.io`. */
+  readonly namespace?: string;
+}
+
+/** One thing on the host that belongs to no row of the daemon. */
+export interface Finding {
+  /** Name of the counter. */
+  readonly counter: string;
+  /** What it is, for people. */
+  readonly what: string;
+  /** Why it is this daemon's, and why nothing holds it. */
+  readonly why: string;
+  readonly path?: string;
+  readonly pid?: number;
+  /** The sandbox id by which it was attributed. */
+  readonly rowId?: string;
+}
+
+/** What a row lets exist: `network` and `process` only until the pod is stopped, `files` until it is removed. */
+export type Held = "network" | "process" | "files";
+
+/** What counters share: whose things are sought, and what the rows hold. */
+export interface LeakContext {
+  readonly config: Required<LeakConfig>;
+  /** Whether this daemon gave the id. */
+  readonly owns: (id: string) => boolean;
+  /** Why nothing holds a thing of this id; undefined when its row does. */
+  readonly unheld: (id: string, kind: Held) => string | undefined;
+  readonly row: (id: string) => SandboxRow | undefined;
+  readonly rows: readonly SandboxRow[];
+  /** Names of things in the records that could not be read: database, single rows. */
+  readonly unreadable: readonly string[];
+  /** Processes that carry this daemon's marker. One scan, shared. */
+  readonly marked: () => Promise<readonly MarkedProcess[]>;
+  /** Process of the daemon; undefined when it does not run. */
+  readonly daemon: () => Promise<number | undefined>;
+}
+
+/**
+ * Counts one kind of thing. It lists the host, attributes by crib's names, and only then asks the rows; what cannot be
+ * attributed to this daemon is not counted.
+ */
+export interface LeakCounter {
+  readonly name: string;
+  /** Rejects when the host cannot be listed: then the count is unknown, not zero. */
+  find(context: LeakContext): Promise<readonly Finding[]>;
+}
+
+/** What was found on the host. */
+export interface LeakReport {
+  /** The ending of the daemon's ids; absent when no daemon ever ran on this root. */
+  readonly instance?: string;
+  /** Process of the daemon; absent when it does not run. */
+  readonly daemon?: number;
+  /** By counter, in their order; absent where it could not be counted. */
+  readonly counts: Readonly<Record<string, number | undefined>>;
+  readonly findings: readonly Finding[];
+  /** Why a counter has no count. */
+  readonly problems: readonly { readonly counter: string; readonly message: string }[];
+}
