@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { endLeftStrays } from "@crib/core/sandbox";
-import { type ShimEvents, serveShimEvents } from "@crib/core/tasks";
+import { serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
 import { lockFile } from "@crib/linux";
 
@@ -17,6 +17,9 @@ import { readPodUsage } from "./pod-usage.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
 import { describeHandlers } from "./runtime-features.ts";
+
+/** Milliseconds to take over the address of the shim events service. */
+const eventsMs = 5_000;
 
 /** Milliseconds that running flows have to end when the daemon is told to; what is left then is finished by the next one. */
 const drainMs = 10_000;
@@ -39,11 +42,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
   }
   const instance = await loadInstance(config.root);
   const eventsAddress = join(config.state, "events.sock");
-  const events: ShimEvents = await serveShimEvents({
-    path: eventsAddress,
-    log: (level, message, fields) => log[level](fields, message),
-  });
-  parts.use(events);
+  parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(eventsMs)));
   const daemon = parts.use(await compose(config, instance, eventsAddress, log));
   reportStore(daemon, log);
   await endLeftStrays(daemon.store, daemon.strays);
