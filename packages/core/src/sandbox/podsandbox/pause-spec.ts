@@ -1,0 +1,168 @@
+import { Code, StatusError } from "@crib/errdefs";
+import type { LinuxIdMapping, LinuxNamespace, Mount, RuntimeSpec, SeccompProfile, User } from "@crib/oci-spec";
+import type { IdMapping, Sandbox } from "@crib/sandboxer";
+
+import { ociCgroupsPath } from "./cgroups-path.ts";
+import { sandboxAnnotations } from "./spec-annotations.ts";
+
+/** Version of the runtime specification; what runc 1.1, which knows no later one, writes itself. */
+const ociVersion = "1.0.2";
+
+/** The ids of a pause process whose pod asks for none: nobody's, as in the usual pause image. */
+const nobody = 65_535;
+
+/** What the host and the handler add to the sandbox. */
+export interface PauseHost {
+  /** Absolute path of the shared root file system. */
+  readonly rootfs: string;
+  readonly args: readonly string[];
+  readonly oomScoreAdj: number;
+  readonly seccomp: SeccompProfile | undefined;
+  readonly hasSelinux: boolean;
+  readonly systemdCgroup: boolean;
+  /** Whether the pod has a resolv.conf; a VM runtime takes it from here. */
+  readonly hasResolvConf: boolean;
+}
+
+/**
+ * The OCI specification of a pod's pause process (containerd.md 1.1.5): in the namespaces that crib has pinned, each by its path, and
+ * without any privilege. InvalidArgument when a namespace that the pod shall own has no path: it must never
+ * fall back to the host's, nor to a new one that the pod's containers would not share.
+ */
+export function pauseSpec(sandbox: Sandbox, host: PauseHost): RuntimeSpec {
+  const label = host.hasSelinux && !sandbox.privileged ? selinuxLabel(sandbox) : undefined;
+  const capabilities = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
+  return {
+    ociVersion,
+    root: { path: host.rootfs, readonly: true },
+    process: {
+      terminal: false,
+      user: userOf(sandbox),
+      args: host.args,
+      env: ["PATH=/"],
+      cwd: "/",
+      capabilities,
+      noNewPrivileges: true,
+      oomScoreAdj: host.oomScoreAdj,
+      ...(label === undefined ? {} : { selinuxLabel: label }),
+    },
+    mounts: mountsOf(sandbox, host.hasResolvConf),
+    annotations: sandboxAnnotations(sandbox),
+    linux: {
+      namespaces: namespacesOf(sandbox),
+      ...mappingsOf(sandbox),
+      cgroupsPath: ociCgroupsPath(sandbox.cgroupPath, sandbox.id, host.systemdCgroup),
+      resources: { devices: [{ allow: false, access: "rwm" }], cpu: { shares: 2 } },
+      ...(host.seccomp === undefined ? {} : { seccomp: host.seccomp }),
+      maskedPaths,
+      readonlyPaths,
+      ...(label === undefined ? {} : { mountLabel: label }),
+    },
+  };
+}
+
+/**
+ * The specification of a bundle whose shim serves the tasks of a pod that has no process of its own. Shims read its annotations, which
+ * say whose group they are; nothing is ever run from it.
+ */
+export function taskShimSpec(sandbox: Sandbox): RuntimeSpec {
+  return { ociVersion, root: { path: "rootfs", readonly: true }, annotations: sandboxAnnotations(sandbox) };
+}
+
+function namespacesOf(sandbox: Sandbox): readonly LinuxNamespace[] {
+  const { namespaces, id } = sandbox;
+  const namespacesList: LinuxNamespace[] = [{ type: "mount" }];
+  const join = (type: "network" | "ipc", path: string | undefined): void => {
+    if (path === undefined) {
+      throw new StatusError(Code.InvalidArgument, `making the pause of "${id}": its ${type} namespace has no path`);
+    }
+    namespacesList.push({ type, path });
+  };
+  if (!sandbox.hostNetwork) join("network", namespaces.net);
+  if (!sandbox.hostIpc) join("ipc", namespaces.ipc);
+  if (namespaces.uts !== undefined) namespacesList.push({ type: "uts", path: namespaces.uts });
+  if (namespaces.user !== undefined) namespacesList.push({ type: "user", path: namespaces.user });
+  if (sandbox.pidMode !== "node") namespacesList.push({ type: "pid" });
+  return namespacesList;
+}
+
+function mappingsOf(sandbox: Sandbox): { uidMappings?: LinuxIdMapping[]; gidMappings?: LinuxIdMapping[] } {
+  const { namespaces, uidMappings, gidMappings, id } = sandbox;
+  const isMapped = uidMappings.length > 0 && gidMappings.length > 0;
+  if ((namespaces.user !== undefined) !== isMapped) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `making the pause of "${id}": a user namespace needs both its path and its mappings`,
+    );
+  }
+  if (!isMapped) return {};
+  const lines = (mappings: readonly IdMapping[]): LinuxIdMapping[] =>
+    mappings.map(({ containerId, hostId, length }) => ({ containerID: containerId, hostID: hostId, size: length }));
+  return { uidMappings: lines(uidMappings), gidMappings: lines(gidMappings) };
+}
+
+function userOf(sandbox: Sandbox): User {
+  const { runAsUser, runAsGroup, supplementalGroups } = sandbox.security;
+  // Inside a user namespace that maps too few ids for nobody, root is the only one sure to be there.
+  const fallback = isMapped(sandbox.uidMappings, nobody) && isMapped(sandbox.gidMappings, nobody) ? nobody : 0;
+  const uid = runAsUser ?? fallback;
+  const gid = runAsGroup ?? (runAsUser === undefined ? fallback : 0);
+  return { uid, gid, ...(supplementalGroups.length === 0 ? {} : { additionalGids: supplementalGroups }) };
+}
+
+/** Whether an id exists inside; without mappings there is no user namespace and all do. */
+function isMapped(mappings: readonly IdMapping[], id: number): boolean {
+  return (
+    mappings.length === 0 || mappings.some(({ containerId, length }) => id >= containerId && id - containerId < length)
+  );
+}
+
+function mountsOf(sandbox: Sandbox, hasResolvConf: boolean): readonly Mount[] {
+  const bind = ["rbind", "ro", "nosuid", "nodev", "noexec"];
+  // Group 5 is "tty"; a user namespace that does not map it cannot use it.
+  const tty = isMapped(sandbox.gidMappings, 5) ? ["gid=5"] : [];
+  return [
+    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty],
+    },
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
+    { destination: "/dev/shm", type: "bind", source: sandbox.shmPath, options: bind },
+    ...(hasResolvConf
+      ? [{ destination: "/etc/resolv.conf", type: "bind", source: `${sandbox.rootDir}/resolv.conf`, options: bind }]
+      : []),
+  ];
+}
+
+function selinuxLabel(sandbox: Sandbox): string | undefined {
+  const selinux = sandbox.security.selinux;
+  if (selinux === undefined) return undefined;
+  const { user, role, type, level } = selinux;
+  return [user || "system_u", role || "system_r", type || "container_t", level || "s0"].join(":");
+}
+
+const maskedPaths = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/sys/firmware",
+  "/sys/devices/virtual/powercap",
+];
+
+const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];

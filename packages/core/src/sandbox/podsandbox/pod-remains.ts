@@ -1,0 +1,27 @@
+import type { Shims } from "../../tasks/index.ts";
+
+/** What a bundle tells of a pod that this daemon was never told of. */
+export interface PodRemains {
+  readonly hasPause: boolean;
+  /** Undefined when the specification names no plain path. */
+  readonly cgroupPath: string | undefined;
+}
+
+/** Reads the bundle of a pod; undefined without one, or when its specification was never written whole. */
+export async function readRemains(shims: Shims, id: string): Promise<PodRemains | undefined> {
+  const text = await shims.spec(id);
+  if (text === undefined) return undefined;
+  try {
+    const spec = JSON.parse(text) as {
+      readonly process?: unknown;
+      readonly linux?: { readonly cgroupsPath?: unknown };
+    };
+    const path = spec.linux?.cgroupsPath;
+    return {
+      hasPause: spec.process !== undefined,
+      cgroupPath: typeof path === "string" && path.startsWith("/") ? path : undefined,
+    };
+  } catch {
+    return undefined; // cut short while it was written: no shim was started from it
+  }
+}

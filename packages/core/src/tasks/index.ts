@@ -1,0 +1,22 @@
+export { createShims } from "./shims.ts";
+export { findRuntimeBinary, type RuntimeName, type RuntimeSearch, shimFileName } from "./runtime-binary.ts";
+export { isRuncRuntime, packRuntimeOptions, runcStateDir } from "./runtime-options.ts";
+export { checkTaskId } from "./task-id.ts";
+export { createTaskClient, type TaskConnection } from "./task-client.ts";
+export { killProcess, shimMarker } from "./shim-processes.ts";
+export { identityOf, toKernelIdentity } from "./process-identity.ts";
+export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } from "./shim-events.ts";
+export { Turns } from "./turns.ts";
+export { defaultSocketDir, shimSocketPath } from "./shim-socket.ts";
+export type {
+  RuntimeOptionValues,
+  Shim,
+  ShimBudgets,
+  ShimDescription,
+  Shims,
+  ShimsOptions,
+  ShimStart,
+  TaskCall,
+  TaskClient,
+  TaskLog,
+} from "./types.ts";

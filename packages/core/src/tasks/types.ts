@@ -1,0 +1,196 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { StatusError } from "@crib/errdefs";
+import type { ProcessIdentity, TaskEndpoint } from "@crib/sandboxer";
+import type { DeleteResponse } from "@crib/wire/task";
+import type {
+  ConnectResponse,
+  CreateTaskRequestSchema,
+  ExecProcessRequestSchema,
+  KillRequestSchema,
+  PidsResponse,
+  StateResponse,
+  StatsResponse,
+  UpdateTaskRequestSchema,
+  WaitResponse,
+} from "@crib/wire/task";
+
+/** Takes what the rest of the daemon should know; ids travel as fields. */
+export type TaskLog = (
+  level: "debug" | "info" | "warn" | "error",
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;
+
+/** The values of a runtime handler's `options` table, by the keys of containerd's configuration (`BinaryName`, `Root`, ...). */
+export type RuntimeOptionValues = Readonly<Record<string, string | number | boolean>>;
+
+/** What `createShims` is given. */
+export interface ShimsOptions {
+  /** The daemon's volatile directory; bundles are `STATE/tasks/ID`. */
+  readonly stateDir: string;
+  /** Path of the socket of the shim events service. The same after each restart of the daemon: shims read it once. */
+  readonly eventsAddress: string;
+  /**
+   * The path that shims are given as the daemon's address. It is part of the name of the shim's own socket, so two
+   * daemons side by side must use different ones. Default: `crib.sock` in `stateDir`.
+   */
+  readonly daemonAddress?: string;
+  /** Names this daemon in the environment of what it starts, so that a later daemon finds strays of its own only. */
+  readonly instance: string;
+  /** containerd namespace. Default `k8s.io`. */
+  readonly namespace?: string;
+  /** Where shims run, below the root of each hierarchy. Default `/crib.shims`. Empty: in the daemon's own cgroup. */
+  readonly shimCgroup?: string;
+  /** Directories to look for shims in after those of PATH. */
+  readonly runtimeDirs?: readonly string[];
+  /** Program that shims of old run to publish events; modern ones do not. Default `/bin/true`. */
+  readonly publishBinary?: string;
+  /** Deadlines in milliseconds. */
+  readonly budgets?: Partial<ShimBudgets>;
+  readonly log: TaskLog;
+}
+
+/** Deadlines of what is done to a shim, in milliseconds. */
+export interface ShimBudgets {
+  /** `shim start`. Default 15,000. */
+  readonly start: number;
+  /** Dialling a shim and its first answer. Default 5,000. */
+  readonly connect: number;
+  /** The Shutdown call. Default 3,000. */
+  readonly shutdown: number;
+  /** `shim delete`. Default 5,000. */
+  readonly delete: number;
+  /** From SIGKILL to the process being gone. Default 5,000. */
+  readonly kill: number;
+}
+
+/** What `Shims.start` is told. */
+export interface ShimStart {
+  /** Id of the task and name of the bundle: alphanumerics joined by single `.`, `_` or `-`, at most 76 characters. */
+  readonly id: string;
+  /** Runtime v2 name, such as `io.containerd.runc.v2`. */
+  readonly runtimeType: string;
+  /** Absolute path of the shim binary; empty: found by `runtimeType`. */
+  readonly runtimePath: string;
+  readonly options: RuntimeOptionValues;
+  /** The OCI runtime spec as JSON text. */
+  readonly specJson: string;
+  /** Additional environment of the shim. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The shim of one bundle and the connection to its task service. */
+export interface Shim {
+  readonly id: string;
+  /** Absolute path of the bundle. */
+  readonly bundle: string;
+  readonly endpoint: TaskEndpoint;
+  /** The long-lived server process, not the `shim start` that made it. */
+  readonly process: ProcessIdentity;
+  /** The runtime's options, packed for `TaskClient.create`. */
+  readonly options: RuntimeOptionValues;
+  readonly runtimeType: string;
+  readonly tasks: TaskClient;
+  /** Settles, and never rejects, when the connection is lost: at the latest when the shim dies. */
+  readonly closed: Promise<StatusError>;
+}
+
+/** What is known of a shim from its bundle; parts that were not reached yet are absent. */
+export interface ShimDescription {
+  readonly runtimeType: string;
+  /** Absolute path. */
+  readonly binary: string;
+  readonly endpoint?: TaskEndpoint;
+  readonly process?: ProcessIdentity;
+}
+
+/** The shims of one daemon. Calls for the same id run one after the other. */
+export interface Shims {
+  /**
+   * Makes the bundle, runs `shim start` and connects. A bundle that exists fails with AlreadyExists. On failure all of
+   * it is taken back as by `remove`, so far as it can be; `remove` may be called again.
+   */
+  start(request: ShimStart, signal: AbortSignal): Promise<Shim>;
+  /**
+   * The shim of a bundle: the open connection, or a new one to the shim of an earlier daemon, tried with Connect.
+   * NotFound without a bundle or when nobody answers at its address; DeadlineExceeded when the shim hangs; Canceled
+   * after `close`.
+   */
+  open(id: string, signal: AbortSignal): Promise<Shim>;
+  /**
+   * Ends the shim and removes what it and its bundle leave: processes, mounts, the runtime's state, socket, files.
+   * Settles once the process is gone. Idempotent from any half state; an unknown id succeeds.
+   */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+  /** Ids of the bundles that exist, complete or not. */
+  list(): Promise<readonly string[]>;
+  /** The OCI runtime spec of a bundle as JSON text; undefined without one. */
+  spec(id: string): Promise<string | undefined>;
+  /** What the bundle of an id says of its shim, without asking it; undefined without a bundle. */
+  describe(id: string): Promise<ShimDescription | undefined>;
+  /** Absolute path of the bundle of an id, whether it exists or not. */
+  bundle(id: string): string;
+  /** Closes the connections and leaves the shims running: the daemon ends. */
+  close(): void;
+}
+
+/** Overrides the deadline of one call, in milliseconds; Infinity is none. */
+export interface TaskCall {
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The task service of a shim, version 2 or 3, over one connection. Errors are those of the shim with its codes
+ * (containerd.md 2.7); DeadlineExceeded after the default deadline named with each call, since a shim may hang for ever. Giving a
+ * call up does not stop the shim's work on it: ttrpc has no cancel.
+ */
+export interface TaskClient {
+  /** 2 or 3; falls from 3 to 2 when the shim turns out to be older than it said. */
+  readonly version: number;
+  /** `runc create`. 60 s. The id is not checked by the shim: never use one twice. Gives the pid of the init process. */
+  create(
+    request: MessageInitShape<typeof CreateTaskRequestSchema>,
+    signal: AbortSignal,
+    call?: TaskCall,
+  ): Promise<number>;
+  /** Starts the init process, or an exec. 60 s. Gives the pid. */
+  start(id: string, execId: string, signal: AbortSignal, call?: TaskCall): Promise<number>;
+  /** 15 s. A running process fails; an unknown one is NotFound. */
+  delete(id: string, execId: string, signal: AbortSignal, call?: TaskCall): Promise<DeleteResponse>;
+  /** 10 s. A finished or unknown process is NotFound. */
+  kill(request: MessageInitShape<typeof KillRequestSchema>, signal: AbortSignal, call?: TaskCall): Promise<void>;
+  /** Registers a further process; `start` runs it. 10 s. */
+  exec(request: MessageInitShape<typeof ExecProcessRequestSchema>, signal: AbortSignal, call?: TaskCall): Promise<void>;
+  /** 2 s. */
+  state(id: string, execId: string, signal: AbortSignal, call?: TaskCall): Promise<StateResponse>;
+  /** Settles when the process has ended, at once when it had. No deadline. */
+  wait(id: string, execId: string, signal: AbortSignal, call?: TaskCall): Promise<WaitResponse>;
+  /** 5 s. */
+  pids(id: string, signal: AbortSignal, call?: TaskCall): Promise<PidsResponse>;
+  /** 5 s. */
+  stats(id: string, signal: AbortSignal, call?: TaskCall): Promise<StatsResponse>;
+  /** 30 s. */
+  update(
+    request: MessageInitShape<typeof UpdateTaskRequestSchema>,
+    signal: AbortSignal,
+    call?: TaskCall,
+  ): Promise<void>;
+  /** 10 s. */
+  pause(id: string, signal: AbortSignal, call?: TaskCall): Promise<void>;
+  /** 10 s. */
+  resume(id: string, signal: AbortSignal, call?: TaskCall): Promise<void>;
+  /** 5 s. Width and height in characters. */
+  resizePty(
+    id: string,
+    execId: string,
+    size: { readonly width: number; readonly height: number },
+    signal: AbortSignal,
+    call?: TaskCall,
+  ): Promise<void>;
+  /** Closes the standard input. 5 s. */
+  closeStdin(id: string, execId: string, signal: AbortSignal, call?: TaskCall): Promise<void>;
+  /** Works for any id, hence the liveness probe. 5 s. */
+  connect(id: string, signal: AbortSignal, call?: TaskCall): Promise<ConnectResponse>;
+  /** The shim ends if it holds no task any more, else stays. 3 s. A connection that closes on the way is success. */
+  shutdown(id: string, signal: AbortSignal, call?: TaskCall): Promise<void>;
+}
