@@ -11,6 +11,7 @@ export { type FileSystemUsage, statfs } from "./files/file-system-usage.ts";
 export { type FileLock, lockFile } from "./files/lock-file.ts";
 export { mkdirInRoot, openInRoot } from "./files/open-in-root.ts";
 export { type Capability, hasCapability, oomScoreAdjFloor } from "./host/capabilities.ts";
+export { exitNow } from "./host/exit-now.ts";
 export { appArmorEnabled, type KernelVersion, kernelVersion, selinuxEnabled } from "./host/kernel.ts";
 export { setUmask } from "./host/umask.ts";
 export { MountFlag, UmountFlag } from "./mounts/flags.ts";

@@ -7,6 +7,7 @@ import { errnoName } from "../libc/errno-error.ts";
 import { openPidfd } from "../processes/pidfd.ts";
 import { cgroupDirectory, findHierarchy } from "./cgroup-path.ts";
 import { cgroupProcesses } from "./cgroup-processes.ts";
+import { cgroupSubtree } from "./cgroup-tree.ts";
 import { cgroupLayout } from "./layout.ts";
 
 const firstPauseMs = 2;
@@ -44,13 +45,15 @@ async function killListed(path: string, pids: readonly number[]): Promise<void> 
 async function killRound(path: string, pids: readonly number[]): Promise<void> {
   await killUnified(path);
   const freezer = findHierarchy("freezer");
-  const state = freezer === undefined ? undefined : `${cgroupDirectory(freezer, path)}/freezer.state`;
+  if (freezer === undefined) return killListed(path, pids);
+  const directory = cgroupDirectory(freezer, path);
   try {
     // Nothing forks while frozen; the signals take effect with the thaw.
-    if (state !== undefined) await control(state, "FROZEN");
+    await control(`${directory}/freezer.state`, "FROZEN");
     await killListed(path, pids);
   } finally {
-    if (state !== undefined) await control(state, "THAWED");
+    // A container that was paused is frozen in its own right.
+    for (const frozen of await cgroupSubtree(directory)) await control(`${frozen}/freezer.state`, "THAWED");
   }
 }
 

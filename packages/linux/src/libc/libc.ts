@@ -80,6 +80,9 @@ export const mkdirat: Call<[dirFd: number, path: string, mode: number]> = declar
 /** `flock(fd, operation)`. */
 export const flock: Call<[fd: number, operation: number]> = declare("flock", "int", ["int", "int"]);
 
+/** `_exit(code)`: ends all threads; never returns. */
+export const exit: Call<[code: number]> = declare("_exit", "int", ["int"]);
+
 const pidfdOpenCall: Call<[number: number, pid: number, flags: number]> = declare("syscall", "long", [
   "long",
   "int",

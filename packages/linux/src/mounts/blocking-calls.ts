@@ -1,66 +1,83 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
 import { Code, StatusError } from "@crib/errdefs";
 
 import type { MountCall } from "./mount-worker.ts";
 
-/** Beyond this many calls at once, of which some may be stuck in the kernel, further ones wait within their deadline. */
+/** Some of them may be stuck in the kernel; when all are, further calls fail at their deadlines. */
 const maximumWorkers = 8;
+/** A worker costs a start of some 50 ms, a mount takes well below 1 ms: others are worth waiting for so long. */
+const patienceMs = 50;
 const source = new URL(import.meta.url.endsWith(".ts") ? "./mount-worker.ts" : "./mount-worker.js", import.meta.url);
 
 const idle: Worker[] = [];
-const waiting: (() => void)[] = [];
-let running = 0;
+const waiting: ((worker: Worker) => void)[] = [];
+let count = 0;
+
+function drop<T>(list: T[], item: T): boolean {
+  const index = list.indexOf(item);
+  if (index >= 0) list.splice(index, 1);
+  return index >= 0;
+}
 
 function startWorker(): Worker {
   const worker = new Worker(source, { execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: 16 } });
-  // A worker that dies while idle is replaced by the next call; while it works the call sees its exit.
+  count += 1;
+  // Its end is what matters, and "exit" follows; without a listener the error would end the process.
   worker.on("error", () => undefined);
   worker.once("exit", () => {
-    const index = idle.indexOf(worker);
-    if (index >= 0) idle.splice(index, 1);
+    count -= 1;
+    drop(idle, worker);
+    if (waiting.length > 0) waiting.shift()?.(startWorker());
   });
   return worker;
 }
 
-async function takeTurn(deadline: AbortSignal): Promise<void> {
-  if (running < maximumWorkers) {
-    running += 1;
-    return;
-  }
-  const turn = Promise.withResolvers<void>();
-  const wake = (): void => turn.resolve();
-  const late = (): void => turn.reject(deadline.reason);
-  waiting.push(wake);
-  deadline.addEventListener("abort", late, { once: true });
+/** Gives a worker that is free, soon free or new; undefined at the deadline. */
+async function acquire(deadlineMs: number): Promise<Worker | undefined> {
+  const free = idle.pop() ?? (count === 0 ? startWorker() : undefined);
+  if (free !== undefined) return free;
+  const turn = Promise.withResolvers<Worker | undefined>();
+  waiting.push(turn.resolve);
+  const impatient = setTimeout(() => {
+    if (count < maximumWorkers && drop(waiting, turn.resolve)) turn.resolve(startWorker());
+  }, patienceMs);
+  const late = setTimeout(() => {
+    if (drop(waiting, turn.resolve)) turn.resolve(undefined);
+  }, deadlineMs);
   try {
-    await turn.promise;
-  } catch (error) {
-    const index = waiting.indexOf(wake);
-    if (index >= 0) waiting.splice(index, 1);
-    throw error;
+    return await turn.promise;
   } finally {
-    deadline.removeEventListener("abort", late);
+    clearTimeout(impatient);
+    clearTimeout(late);
   }
 }
 
-function giveTurn(): void {
-  const next = waiting.shift();
-  if (next === undefined) running -= 1;
-  else next();
-}
-
-/** Gives a worker back: one is kept for the next call, a stuck one keeps its turn until the kernel lets it go. */
+/** Hands a worker to the next call, or keeps one; a stuck one goes as soon as the kernel lets it. */
 function release(worker: Worker, isStuck: boolean): void {
+  const next = isStuck ? undefined : waiting.shift();
+  if (next !== undefined) return next(worker);
   worker.unref();
-  if (!isStuck && idle.length === 0) {
-    idle.push(worker);
-    giveTurn();
-    return;
+  if (!isStuck && idle.length === 0) idle.push(worker);
+  else void worker.terminate();
+}
+
+/** One call on one worker; undefined at the deadline. */
+async function ask(worker: Worker, call: MountCall, deadlineMs: number): Promise<number | "ended" | undefined> {
+  const answer = Promise.withResolvers<number | "ended" | undefined>();
+  const ended = (): void => answer.resolve("ended");
+  worker.once("message", answer.resolve);
+  worker.once("exit", ended);
+  const late = setTimeout(() => answer.resolve(undefined), deadlineMs);
+  try {
+    worker.ref();
+    worker.postMessage(call, []);
+    return await answer.promise;
+  } finally {
+    clearTimeout(late);
+    worker.off("message", answer.resolve);
+    worker.off("exit", ended);
   }
-  worker.once("exit", giveTurn);
-  void worker.terminate();
 }
 
 /**
@@ -68,31 +85,16 @@ function release(worker: Worker, isStuck: boolean): void {
  * the system call; DeadlineExceeded after `timeoutMs`. The kernel may then still carry the call out some day.
  */
 export async function callInWorker(call: MountCall, timeoutMs: number, doing: string): Promise<number> {
-  const deadline = AbortSignal.timeout(timeoutMs);
-  const late = (): StatusError =>
-    new StatusError(Code.DeadlineExceeded, `${doing}: still blocked in the kernel after ${timeoutMs} ms`);
-  try {
-    await takeTurn(deadline);
-  } catch {
-    throw late();
+  const end = performance.now() + timeoutMs;
+  const worker = await acquire(timeoutMs);
+  if (worker === undefined) {
+    throw new StatusError(Code.DeadlineExceeded, `${doing}: other calls block all threads for ${timeoutMs} ms`);
   }
-  const worker = idle.pop() ?? startWorker();
-  let isStuck = true;
-  try {
-    worker.ref();
-    const answer = once(worker, "message", { signal: deadline }) as Promise<[number]>;
-    const exit = once(worker, "exit", { signal: deadline }).then(() => {
-      throw new StatusError(Code.Internal, `${doing}: the worker ended`);
-    });
-    worker.postMessage(call, []);
-    const [result] = await Promise.race([answer, exit]);
-    exit.catch(() => undefined);
-    isStuck = false;
-    return result;
-  } catch (error) {
-    if (deadline.aborted) throw late();
-    throw StatusError.from(error, doing);
-  } finally {
-    release(worker, isStuck);
+  const result = await ask(worker, call, Math.max(0, end - performance.now()));
+  release(worker, typeof result !== "number");
+  if (result === undefined) {
+    throw new StatusError(Code.DeadlineExceeded, `${doing}: still blocked in the kernel after ${timeoutMs} ms`);
   }
+  if (result === "ended") throw new StatusError(Code.Internal, `${doing}: its thread has ended`);
+  return result;
 }
