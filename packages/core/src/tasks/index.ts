@@ -7,7 +7,7 @@ export { killProcess, shimMarker } from "./shim-processes.ts";
 export { identityOf, toKernelIdentity } from "./process-identity.ts";
 export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } from "./shim-events.ts";
 export { Turns } from "./turns.ts";
-export { defaultSocketDir, shimSocketPath } from "./shim-socket.ts";
+export { defaultSocketDir, removeDeadSocket, shimSocketPath } from "./shim-socket.ts";
 export type {
   RuntimeOptionValues,
   Shim,

@@ -2,8 +2,9 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { endLeftStrays } from "@crib/core/sandbox";
-import { serveShimEvents } from "@crib/core/tasks";
+import { removeDeadSocket, serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
+import { Code, StatusError } from "@crib/errdefs";
 import { lockFile } from "@crib/linux";
 
 import { cribVersion } from "../version.ts";
@@ -18,8 +19,8 @@ import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
 import { describeHandlers } from "./runtime-features.ts";
 
-/** Milliseconds to take over the address of the shim events service. */
-const eventsMs = 5_000;
+/** Milliseconds to find out whether a socket is dead. */
+const socketMs = 5_000;
 
 /** Milliseconds that running flows have to end when the daemon is told to; what is left then is finished by the next one. */
 const drainMs = 10_000;
@@ -42,7 +43,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
   }
   const instance = await loadInstance(config.root);
   const eventsAddress = join(config.state, "events.sock");
-  parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(eventsMs)));
+  parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(socketMs)));
   const daemon = parts.use(await compose(config, instance, eventsAddress, log));
   reportStore(daemon, log);
   await endLeftStrays(daemon.store, daemon.strays);
@@ -85,6 +86,13 @@ async function openServer(
     gate,
     log,
   });
+  // The locks are held, so a dead socket can only be that of an earlier daemon; one that answers is somebody else's.
+  if (!(await removeDeadSocket(config.socket, AbortSignal.timeout(socketMs)))) {
+    throw new StatusError(
+      Code.FailedPrecondition,
+      `socket "${config.socket}": something else serves it, or it is no socket`,
+    );
+  }
   await server.listen(config.socket);
   return server;
 }
