@@ -30,6 +30,8 @@ export interface CniOptions {
   readonly pluginDirs: readonly string[];
   /** Holds `results/`; made when first needed. */
   readonly cacheDir: string;
+  /** For the plugins' stdin, see `spawnExec`; best on a tmpfs. Default `cacheDir`. */
+  readonly scratchDir?: string;
   /** How programs are found and run; default `spawnExec`. */
   readonly exec?: PluginExec;
   readonly timeouts?: Partial<CniTimeouts>;
@@ -136,7 +138,9 @@ export function createCni(options: CniOptions): Cni {
     async gc(list, valid, signal) {
       for (const attachment of valid) checkIdentity(attachment, `collecting garbage of network "${list.name}"`);
       const negotiated = await negotiateVersion(context, list, signal);
-      await networks.exclusive(list.name, signal, () => gcNetwork(context, negotiated, valid, signal));
+      const undo = (stale: Attachment): Promise<void> =>
+        containers.exclusive(stale.containerId, signal, () => delNetwork(context, list.name, list, stale, signal));
+      await networks.exclusive(list.name, signal, () => gcNetwork(context, negotiated, valid, undo, signal));
     },
     version: (pluginType, signal) => versionsOfPlugin(context, pluginType, signal),
     negotiate: (list, signal) => negotiateVersion(context, list, signal),
@@ -158,7 +162,7 @@ export function createCni(options: CniOptions): Cni {
 }
 
 function createContext(options: CniOptions): CniContext {
-  const { pluginDirs, cacheDir, exec, timeouts, maxProcesses = 32, onStderr } = options;
+  const { pluginDirs, cacheDir, scratchDir = cacheDir, exec, timeouts, maxProcesses = 32, onStderr } = options;
   const { env = { PATH: process.env["PATH"] ?? defaultPath } } = options;
   for (const dir of pluginDirs)
     if (!dir.startsWith("/") || dir.includes(":"))
@@ -167,7 +171,7 @@ function createContext(options: CniOptions): CniContext {
         `creating CNI: plugin directory ${JSON.stringify(dir)} is no absolute path without ":"`,
       );
   return {
-    exec: exec ?? spawnExec({ scratchDir: cacheDir }),
+    exec: exec ?? spawnExec({ scratchDir }),
     pluginDirs,
     // The caller's own CNI_ARGS, were it run as a plugin itself, must not reach other plugins.
     env: Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith("CNI_"))),

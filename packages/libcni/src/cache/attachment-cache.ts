@@ -112,17 +112,17 @@ export class AttachmentCache {
 
   async #write(entry: CachedAttachment, place: (from: string, to: string) => Promise<void>): Promise<void> {
     const file = this.#file(entry);
-    const text = encodeEntry(entry);
-    await (this.#prepared ??= this.#prepare());
     try {
-      await this.#writeOnce(file, text, place);
+      const text = encodeEntry(entry);
+      await (this.#prepared ??= this.#prepare());
+      await this.#writeOnce(file, text, place).catch(async (reason: unknown) => {
+        if ((reason as NodeJS.ErrnoException).code !== "ENOENT") throw reason;
+        // Somebody removed the directory since it was made.
+        await (this.#prepared = this.#prepare());
+        await this.#writeOnce(file, text, place);
+      });
     } catch (reason) {
-      const error = StatusError.from(reason, `writing CNI cache file ${JSON.stringify(file)}`);
-      if (!hasCode(error, Code.NotFound)) throw error;
-      // Somebody removed the directory since it was made.
-      this.#prepared = undefined;
-      await (this.#prepared = this.#prepare());
-      await this.#writeOnce(file, text, place);
+      throw StatusError.from(reason, `writing CNI cache file ${JSON.stringify(file)}`);
     }
   }
 
@@ -144,7 +144,7 @@ export class AttachmentCache {
       }
     } catch (reason) {
       this.#prepared = undefined;
-      throw StatusError.from(reason, `preparing CNI cache ${JSON.stringify(this.dir)}`);
+      throw StatusError.from(reason, `preparing ${JSON.stringify(this.dir)}`);
     }
   }
 

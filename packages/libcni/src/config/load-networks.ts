@@ -23,6 +23,8 @@ const maxFileBytes = 1024 * 1024;
  */
 export async function loadNetworks(options: LoadNetworksOptions): Promise<readonly NetworkList[]> {
   const { dir, maxNetworks = 1 } = options;
+  if (!Number.isInteger(maxNetworks) || maxNetworks < 0)
+    throw new StatusError(Code.InvalidArgument, `loading CNI configuration: maxNetworks ${maxNetworks} is no count`);
   const files = await listFiles(dir, listExtensions);
   if (files.length === 0)
     throw new StatusError(

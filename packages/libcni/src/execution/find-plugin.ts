@@ -11,7 +11,7 @@ const sticky = 0o1000;
 
 /**
  * The path of a plugin's binary in the first directory that has it. `InvalidArgument` for a type that is no plain file
- * name, `NotFound` naming the directories, `PermissionDenied` when everybody may replace the binary.
+ * name, `FailedPrecondition` naming the directories, `PermissionDenied` when everybody may replace the binary.
  */
 export async function findPlugin(type: string, dirs: readonly string[]): Promise<string> {
   const doing = `finding CNI plugin ${JSON.stringify(type)}`;
@@ -30,8 +30,9 @@ export async function findPlugin(type: string, dirs: readonly string[]): Promise
     return path;
   }
   const searched = dirs.map((dir) => JSON.stringify(dir)).join(", ");
+  // Not NotFound, which a caller of DEL could take for "nothing to undo".
   throw new StatusError(
-    Code.NotFound,
+    Code.FailedPrecondition,
     `${doing}: no such file in ${searched === "" ? "(no plugin directories)" : searched}`,
   );
 }

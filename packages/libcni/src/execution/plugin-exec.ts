@@ -29,7 +29,7 @@ export interface PluginExit {
 
 /** The seam to the outside world: everything libcni does to find and run programs. */
 export interface PluginExec {
-  /** The path of the first plugin of that name in `dirs`. `NotFound` naming every directory searched. */
+  /** The path of the first plugin of that name in `dirs`. `FailedPrecondition` naming every directory searched. */
   find(type: string, dirs: readonly string[]): Promise<string>;
   /**
    * Runs a plugin to its end. Rejects with a `PluginError` when it cannot be started, exceeds its budget, prints too much or

@@ -6,6 +6,7 @@ import { excerpt } from "../json.ts";
 import { PluginError } from "../plugin-error.ts";
 import { BoundedOutput } from "./bounded-output.ts";
 import type { PluginExit, PluginRun } from "./plugin-exec.ts";
+import { ProcessGroup } from "./process-group.ts";
 
 const maxStdoutBytes = 1024 * 1024;
 const maxStderrBytes = 64 * 1024;
@@ -19,6 +20,8 @@ const drainMs = 2_000;
 export class PluginProcess {
   readonly #run: PluginRun;
   readonly #child: ChildProcess;
+  /** Absent when the start failed. */
+  readonly #group: ProcessGroup | undefined;
   readonly #stdout = new BoundedOutput(maxStdoutBytes, "first");
   readonly #stderr = new BoundedOutput(maxStderrBytes, "last");
   readonly #closed = Promise.withResolvers<void>();
@@ -36,6 +39,7 @@ export class PluginProcess {
       // A session of its own: one signal reaches all children, and a terminal's signals reach none.
       detached: true,
     });
+    this.#group = this.#child.pid === undefined ? undefined : new ProcessGroup(this.#child.pid);
     // Listeners must be there before the first await, else events are lost.
     this.#child.on("error", (reason) => this.#fail(Code.Unknown, "", reason));
     this.#child.on("exit", (exitCode, killedBy) => this.#exited(exitCode, killedBy));
@@ -73,6 +77,8 @@ export class PluginProcess {
       clearTimeout(this.#drain);
       signal.removeEventListener("abort", onAbort);
     }
+    const ended = (await this.#group?.ended(drainMs)) ?? true;
+    if (!ended) throw this.#unkillable();
     if (this.#failure !== undefined) throw this.#failure;
     return {
       exitCode: this.#exit?.exitCode ?? undefined,
@@ -82,10 +88,22 @@ export class PluginProcess {
     };
   }
 
+  #unkillable(): PluginError {
+    const { plugin, command } = this.#run;
+    const before = this.#failure?.message ?? `running CNI plugin ${JSON.stringify(plugin)} for ${command}: failed`;
+    return new PluginError(
+      this.#failure?.code ?? Code.Internal,
+      `${before}; process group ${this.#child.pid} is still not dead ${drainMs} ms after SIGKILL`,
+      { plugin, command, stderr: this.#stderr.text() },
+      { cause: this.#failure },
+    );
+  }
+
   #exited(exitCode: number | null, killedBy: string | null): void {
     this.#exit = { exitCode, killedBy };
-    // Nothing may go on beside the undo of a failed plugin. Right after the exit the group's number cannot be another's yet.
-    if (exitCode !== 0) this.#killGroup();
+    // Nothing may go on beside the undo of a failed plugin. What a successful one leaves, quietly, is its own affair.
+    if (exitCode === 0) this.#group?.probe();
+    else this.#group?.kill();
     this.#drain ??= setTimeout(() => this.#abandonOutput(), drainMs);
   }
 
@@ -94,7 +112,7 @@ export class PluginProcess {
     if (this.#failure !== undefined) return;
     const { path, plugin, command } = this.#run;
     const failure = { plugin, command, stderr: this.#stderr.text() };
-    if (this.#child.pid === undefined) {
+    if (this.#group === undefined) {
       const error = StatusError.from(cause, `starting CNI plugin ${JSON.stringify(path)} for ${command}`);
       const startCode = error.code === Code.NotFound ? Code.FailedPrecondition : error.code;
       this.#failure = new PluginError(startCode, error.message, failure, { cause });
@@ -103,36 +121,15 @@ export class PluginProcess {
     }
     const message = `running CNI plugin ${JSON.stringify(plugin)} for ${command}: ${why}`;
     this.#failure = new PluginError(code, message, failure, { cause });
-    this.#killGroup();
+    this.#group?.kill();
     this.#drain ??= setTimeout(() => this.#abandonOutput(), drainMs);
   }
 
   /** The plugin ended, or was killed, two seconds ago and somebody still holds its output. */
   #abandonOutput(): void {
-    this.#killGroup();
-    if (this.#exit === undefined && this.#failure !== undefined) {
-      const { code, message, cause, ...failure } = this.#failure;
-      this.#failure = new PluginError(
-        code,
-        `${message}; process ${this.#child.pid} is still not dead after SIGKILL`,
-        failure,
-        { cause },
-      );
-    }
+    this.#group?.kill();
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
     this.#closed.resolve();
-  }
-
-  #killGroup(): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      // The group was made by `detached` and carries the child's number, which stays taken while any member lives.
-      process.kill(-pid, "SIGKILL");
-    } catch (reason) {
-      // ESRCH: no member is left. EPERM cannot be helped here; the bounded wait covers it.
-      if ((reason as NodeJS.ErrnoException).code === "EINVAL") throw reason;
-    }
   }
 }

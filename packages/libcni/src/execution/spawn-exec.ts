@@ -34,7 +34,8 @@ export function spawnExec(options: SpawnExecOptions = {}): PluginExec {
           if ((reason as NodeJS.ErrnoException).code !== "ETXTBSY") throw reason;
           const pauseMs = busyPauseMs * attempt;
           if (attempt > busyRetries || performance.now() + pauseMs > deadlineMs) throw notStarted(run, reason);
-          await sleep(pauseMs);
+          // An abort ends the pause; the next round reports it.
+          await sleep(pauseMs, undefined, { signal }).catch(() => {});
         }
       }
     },

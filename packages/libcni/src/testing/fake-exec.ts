@@ -30,7 +30,8 @@ export class FakeExec implements PluginExec {
   }
 
   async find(type: string, dirs: readonly string[]): Promise<string> {
-    if (!this.#plugins.has(type)) throw new StatusError(Code.NotFound, `finding ${type} in ${dirs.join(", ")}`);
+    if (!this.#plugins.has(type))
+      throw new StatusError(Code.FailedPrecondition, `finding ${type} in ${dirs.join(", ")}`);
     return `/fake/${type}`;
   }
 

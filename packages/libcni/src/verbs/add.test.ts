@@ -106,7 +106,7 @@ test("the attachment is in the cache before the first plugin starts", async () =
 
 test("a missing binary is found before anything is done", async () => {
   await using fake = await openFakeCni({ one: addressPlugin("10.0.0.2/24") });
-  await rejects(fake.cni.add(listOf(["one", "missing"]), attachment, signal), { code: Code.NotFound });
+  await rejects(fake.cni.add(listOf(["one", "missing"]), attachment, signal), { code: Code.FailedPrecondition });
   deepEqual(fake.exec.calls, []);
   deepEqual(await fake.cni.cached(), []);
 });

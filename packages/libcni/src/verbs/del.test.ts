@@ -133,7 +133,7 @@ test("a program that the plugin misses undid nothing, and is an error", async ()
 
 test("a missing binary is an error, but the rest of the chain is undone", async () => {
   await using fake = await openFakeCni({ one: addressPlugin("10.0.0.2/24") });
-  await rejects(fake.cni.del(listOf(["missing", "one"]), gone, signal), { code: Code.NotFound });
+  await rejects(fake.cni.del(listOf(["missing", "one"]), gone, signal), { code: Code.FailedPrecondition });
   deepEqual(fake.exec.calls, ["one DEL"]);
 });
 

@@ -63,7 +63,8 @@ async function delPlugins(
     try {
       await delPlugin(context, { command: "DEL", list, plugin, attachment, prevResult }, signal);
     } catch (reason) {
-      if (!isGone(reason, attachment)) errors.push(StatusError.from(reason));
+      if (isGone(reason, attachment)) continue;
+      errors.push(StatusError.from(reason));
       // An abort is meant for the whole call; a budget only for the one plugin.
       if (signal.aborted) break;
     }

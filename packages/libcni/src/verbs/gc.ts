@@ -2,24 +2,24 @@ import { access } from "node:fs/promises";
 
 import { StatusError } from "@crib/errdefs";
 
-import type { ValidAttachment } from "../attachment.ts";
+import type { Attachment, ValidAttachment } from "../attachment.ts";
 import type { CachedAttachment } from "../cache/cache-entry.ts";
 import type { NetworkList } from "../config/network-list.ts";
 import { isAtLeast } from "../version.ts";
 import type { CniContext } from "./context.ts";
-import { delNetwork } from "./del.ts";
 import { invokePlugin } from "./invoke.ts";
 import { joinErrors } from "./join-errors.ts";
 
 /**
  * Frees what belongs to no valid attachment of this network: DEL of every cached one that is stale, then, from version
  * 1.1.0 on, GC of every plugin. All is attempted; all errors come out together. Does nothing when the list says `disableGC`.
- * No ADD or DEL of the network may run meanwhile, which is the caller's lock.
+ * `undo` is DEL of one attachment. No other ADD or DEL of the network may run meanwhile, which is the caller's lock.
  */
 export async function gcNetwork(
   context: CniContext,
   list: NetworkList,
   valid: readonly ValidAttachment[],
+  undo: (stale: Attachment) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   if (list.disableGC) return;
@@ -33,7 +33,7 @@ export async function gcNetwork(
     }
   };
   for (const entry of await staleEntries(context, list.name, valid))
-    await attempt(async () => delNetwork(context, list.name, list, await toAttachment(entry), signal));
+    await attempt(async () => undo(await toAttachment(entry)));
   if (isAtLeast(list.cniVersion, "1.1.0")) {
     const attachments = valid.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
     // The second key is that of drafts of the specification, which some plugins still read.
@@ -57,11 +57,7 @@ async function staleEntries(
 }
 
 /** An empty netns tells the plugins that it is gone (specification, "DEL"). */
-async function toAttachment({ containerId, ifName, netns }: CachedAttachment): Promise<{
-  readonly containerId: string;
-  readonly ifName: string;
-  readonly netns: string;
-}> {
+async function toAttachment({ containerId, ifName, netns }: CachedAttachment): Promise<Attachment> {
   try {
     await access(netns);
     return { containerId, ifName, netns };

@@ -21,5 +21,7 @@ test("before 1.1.0 nothing runs, but a missing binary is told", async () => {
   await using fake = await openFakeCni({ one: addressPlugin("10.0.0.2/24") });
   await fake.cni.status(listOf(["one"], { cniVersion: "1.0.0" }), signal);
   deepEqual(fake.exec.calls, []);
-  await rejects(fake.cni.status(listOf(["one", "missing"], { cniVersion: "1.0.0" }), signal), { code: Code.NotFound });
+  await rejects(fake.cni.status(listOf(["one", "missing"], { cniVersion: "1.0.0" }), signal), {
+    code: Code.FailedPrecondition,
+  });
 });
