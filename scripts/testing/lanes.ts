@@ -1,8 +1,7 @@
 import { glob, readFile } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 
-import { parseResults, type Result } from "./result.ts";
+import type { Result } from "./result.ts";
 import { run, runNodeTests } from "./run-node-tests.ts";
 
 /** One part of the run. */
@@ -87,33 +86,22 @@ function commandLane(name: string, scripts: readonly string[]): Lane {
   };
 }
 
-/** crictl's tests, then critest, which judges its skips by a list of its own. */
+/** crictl's and critest's tests, after the two are built. */
 function conformanceLane(): Lane {
-  const crictl = testLane({
+  const tests = testLane({
     name: "conformance",
     needsPods: true,
     patterns: ["tests/conformance/**/*.test.ts"],
     concurrency: 1,
-    timeoutMs: 5 * minuteMs,
+    timeoutMs: 25 * minuteMs,
   });
   return {
-    name: "conformance",
-    needsPods: true,
+    ...tests,
     run: async () => {
       const built = await run("scripts/conformance-tools", []);
-      if (built !== 0) return [{ name: "build crictl and critest", origin: "conformance", state: "failed" }];
-      return [...(await crictl.run()), ...(await runCritest())];
+      return built === 0 ? tests.run() : [{ name: "build crictl and critest", origin: "conformance", state: "failed" }];
     },
-    declared: async () => [...(await crictl.declared()), "critest"],
   };
-}
-
-async function runCritest(): Promise<readonly Result[]> {
-  const output = join(tmpdir(), `crib-critest-${process.pid}.jsonl`);
-  const code = await run(process.execPath, ["tests/conformance/critest.ts", `--results=${output}`]);
-  const results = parseResults(await readFile(output, "utf8").catch(() => ""));
-  const explained = code === 0 || results.some((result) => result.state === "failed");
-  return explained ? results : [...results, { name: `critest left with ${code}`, origin: "critest", state: "failed" }];
 }
 
 async function findFiles(patterns: readonly string[], without: readonly string[]): Promise<readonly string[]> {

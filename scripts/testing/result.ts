@@ -6,8 +6,6 @@ export interface Result {
   readonly state: "passed" | "failed" | "skipped";
   /** Why it was skipped; empty when the test gave no reason. */
   readonly reason?: string;
-  /** A skip that another list (critest's) has judged already. */
-  readonly listed?: boolean;
 }
 
 /** Reads results written one JSON object a line; a missing file is an empty list, since a runner may die before its first result. */

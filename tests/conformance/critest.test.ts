@@ -1,0 +1,48 @@
+import { globSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+
+import { totalLine } from "../../scripts/testing/result.ts";
+import { needsRoot } from "../support/needs-root.ts";
+import { startNode } from "../support/start-node.ts";
+import type { SpecResult } from "./critest-report.ts";
+import { runCritest } from "./run-critest.ts";
+
+// CRIB_CRITEST_ENDPOINT=unix:///run/x.sock tests that runtime instead of a crib of its own.
+// CRIB_CRITEST_FOCUS=REGEX replaces focus.txt; empty, it is the whole suite.
+
+test("critest passes against the default handler", needsRoot, async (t) => {
+  const endpoint = process.env["CRIB_CRITEST_ENDPOINT"] ?? `unix://${(await startNode(t)).socket}`;
+  await report(t, await runCritest({ endpoint, focus: await chosenFocus() }));
+});
+
+const [newerRunc] = globSync(join(import.meta.dirname, "../../.tools/runc/*/runc"));
+const needsNewerRunc =
+  newerRunc === undefined ? { skip: "no runc with user namespaces; scripts/fetch-shims fetches one" } : needsRoot;
+
+test("critest finds that impossible user namespaces are refused", needsNewerRunc, async (t) => {
+  const node = await startNode(t, {
+    config: () => ({ runtimes: { newer: { options: { BinaryName: newerRunc ?? "" } } } }),
+  });
+  const focus = ["UserNamespaces when Host idmap mount support is not needed runtime should fail"];
+  await report(t, await runCritest({ endpoint: `unix://${node.socket}`, focus, runtimeHandler: "newer" }));
+});
+
+async function chosenFocus(): Promise<readonly string[]> {
+  const given = process.env["CRIB_CRITEST_FOCUS"];
+  if (given !== undefined) return given === "" ? [] : [given];
+  const text = await readFile(join(import.meta.dirname, "focus.txt"), "utf8");
+  return text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"));
+}
+
+/** Makes each spec a test of its own, so that the total counts them and names what failed. */
+async function report(t: TestContext, results: readonly SpecResult[]): Promise<void> {
+  for (const { name, state, message, seconds } of results) {
+    await t.test(name, { skip: state === "skipped" ? message : false }, (spec) => {
+      spec.diagnostic(`took ${seconds.toFixed(2)} s`);
+      if (state === "failed") throw new Error(message);
+    });
+  }
+  t.diagnostic(`critest: ${totalLine(results)}`);
+}

@@ -1,0 +1,79 @@
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+
+import { readSkipList } from "../../scripts/testing/skip-list.ts";
+import { readReport, type SpecResult } from "./critest-report.ts";
+
+/** How to run critest. */
+export interface CritestOptions {
+  /** CRI endpoint of the runtime and of its images, such as `unix:///run/crib/crib.sock`. */
+  readonly endpoint: string;
+  /** Regular expressions on spec names, any of which may match; none is the whole suite. */
+  readonly focus: readonly string[];
+  /** Handler passed to RunPodSandbox. Default: empty, the runtime's default. */
+  readonly runtimeHandler?: string;
+}
+
+const here = import.meta.dirname;
+
+/**
+ * Runs critest and gives what became of each spec. What it prints is kept in `critest.log` in this folder. Rejects with the end of that
+ * output when there is no report. A focus that no spec answers to is a failure, since a renamed spec would go unnoticed.
+ */
+export async function runCritest(options: CritestOptions): Promise<readonly SpecResult[]> {
+  const folder = await mkdtemp(join(tmpdir(), "crib-critest-"));
+  try {
+    const report = join(folder, "report.json");
+    const code = await execute(folder, [
+      `-runtime-endpoint=${options.endpoint}`,
+      `-image-endpoint=${options.endpoint}`,
+      `-runtime-handler=${options.runtimeHandler ?? ""}`,
+      "-ginkgo.no-color",
+      // The same order in each run.
+      "-ginkgo.seed=1",
+      "-ginkgo.timeout=20m",
+      `-ginkgo.json-report=${report}`,
+      ...options.focus.map((pattern) => `-ginkgo.focus=${pattern}`),
+    ]);
+    const text = await readFile(report, "utf8").catch(async () => {
+      const log = await readFile(join(here, "critest.log"), "utf8");
+      throw new Error(`critest left with ${code} and without a report; it printed:\n${log.slice(-2_000)}`);
+    });
+    const results = readReport(text, await readSkipList(join(here, "skips.txt")));
+    return [...results, ...unanswered(options.focus, results)];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function execute(folder: string, args: readonly string[]): Promise<number | null> {
+  const log = createWriteStream(join(here, "critest.log"));
+  // In an empty folder: critest looks for a configuration file beside itself and where it is started.
+  const child = spawn(join(here, "bin/critest"), args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  const exitCode = await code;
+  log.end();
+  await finished(log);
+  return exitCode;
+}
+
+function unanswered(focus: readonly string[], results: readonly SpecResult[]): readonly SpecResult[] {
+  return focus
+    .filter((pattern) => !results.some((result) => new RegExp(pattern).test(result.name)))
+    .map((pattern) => ({
+      name: `focus ${pattern}`,
+      origin: "critest",
+      state: "failed",
+      message: "no spec has such a name",
+      seconds: 0,
+    }));
+}
