@@ -32,4 +32,5 @@ export { findProcessesByEnv, type FoundProcess } from "./processes/find-processe
 export { openPidfd, type Pidfd, signalProcess } from "./processes/pidfd.ts";
 export { type ProcessIdentity, processIdentity, type ProcessStat, readProcess } from "./processes/process-stat.ts";
 export { isProcessAlive, waitProcessGone } from "./processes/wait-process-gone.ts";
+export { connectInNetns, type LoopbackEndpoint } from "./sockets/connect-in-netns.ts";
 export { type PeerCredentials, peerCredentials } from "./sockets/peer-credentials.ts";

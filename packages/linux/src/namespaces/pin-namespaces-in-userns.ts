@@ -42,6 +42,8 @@ export async function pinNamespacesInUserns(request: UsernsPinRequest, signal?: 
   const maps = { uid_map: mapText("uid", request.uidMappings), gid_map: mapText("gid", request.gidMappings) };
   signal?.throwIfAborted();
   const helper = startHelper(kinds, request.helperEnv ?? {});
+  // What goes wrong is reported by whoever waits then; an error later than that must not end the process.
+  helper.on("error", () => undefined);
   const gone = new Promise<void>((resolve) => {
     helper.once("close", () => resolve());
   });

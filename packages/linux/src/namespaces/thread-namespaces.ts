@@ -95,6 +95,8 @@ export function inNamespaces<T>(paths: NamespacePaths, body: () => T): T {
 /**
  * Runs `body` in the network namespace pinned at `path` and brings the thread back: sockets that the body makes belong to
  * that namespace for good. The body must be synchronous and must start no worker and no process that is to live outside.
+ * Note that Node makes the socket of `net.connect`, and of `listen` with a host, only in a later turn, that is outside;
+ * `listen(port)` makes it at once, and for connections there is `connectInNetns`.
  */
 export function withNetns<T>(path: string, body: () => T extends PromiseLike<unknown> ? never : T): T {
   return inNamespaces({ net: path }, body as () => T);

@@ -1,6 +1,7 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 
 import { attemptAsync } from "../libc/errno-error.ts";
+import { BoundedReader } from "./bounded-reader.ts";
 import { parseProcessStat, type ProcessIdentity } from "./process-stat.ts";
 
 /** A process that carries an environment variable. */
@@ -15,7 +16,6 @@ export interface FoundProcess extends ProcessIdentity {
 
 /** Each read takes a thread of libuv's pool (4), and one of a hung process may keep it: half the pool stays free. */
 const parallelReads = 2;
-const stuckReadMs = 2_000;
 
 /**
  * Finds the processes that were started with the environment variable `name` (and, if given, this value), which children
@@ -27,8 +27,9 @@ export async function findProcessesByEnv(name: string, value?: string): Promise<
   const pids = entries.filter((entry) => /^[1-9][0-9]*$/.test(entry));
   const found: FoundProcess[] = [];
   const scan = async (): Promise<void> => {
+    const reader = new BoundedReader();
     for (let pid = pids.shift(); pid !== undefined; pid = pids.shift()) {
-      const process = await inspect(pid, name, value);
+      const process = await inspect(reader, pid, name, value);
       if (process !== undefined) found.push(process);
     }
   };
@@ -36,18 +37,27 @@ export async function findProcessesByEnv(name: string, value?: string): Promise<
   return found.sort((a, b) => a.pid - b.pid);
 }
 
-async function inspect(pid: string, name: string, value: string | undefined): Promise<FoundProcess | undefined> {
-  const environ = await readBounded(`/proc/${pid}/environ`);
-  // Most processes end here; latin1 is the quickest way to look for bytes.
+async function inspect(
+  reader: BoundedReader,
+  pid: string,
+  name: string,
+  value: string | undefined,
+): Promise<FoundProcess | undefined> {
+  const environ = await reader.read(`/proc/${pid}/environ`);
+  // Most processes end here, before their text is decoded.
   if (environ === undefined || !environ.includes(name)) return undefined;
   const env = readEnviron(environ, name);
   const own = env[name];
   if (own === undefined || (value !== undefined && own !== value)) return undefined;
-  const [stat, cmdline] = [await readBounded(`/proc/${pid}/stat`), await readBounded(`/proc/${pid}/cmdline`)];
+  const stat = (await reader.read(`/proc/${pid}/stat`))?.toString("utf8");
+  const cmdline = (await reader.read(`/proc/${pid}/cmdline`))?.toString("utf8");
   if (stat === undefined) return undefined;
-  const { startTime, ppid, pgid, comm, state } = parseProcessStat(stat.toString("utf8"));
+  const { startTime, ppid, pgid, comm, state } = parseProcessStat(stat);
   if (state === "Z" || state === "X") return undefined;
-  const words = (cmdline ?? Buffer.alloc(0)).toString("utf8").split("\0").slice(0, -1);
+  // The pid may have gone to a stranger after the first look: then these are not the stranger's variables.
+  const still = await reader.read(`/proc/${pid}/environ`);
+  if (still === undefined || readEnviron(still, name)[name] !== own) return undefined;
+  const words = (cmdline ?? "").split("\0").slice(0, -1);
   return { pid: Number(pid), startTime, ppid, pgid, comm, cmdline: words, env };
 }
 
@@ -58,19 +68,4 @@ function readEnviron(environ: Buffer, prefix: string): Record<string, string> {
     if (equals > 0 && entry.startsWith(prefix)) env[entry.slice(0, equals)] ??= entry.slice(equals + 1);
   }
   return env;
-}
-
-/**
- * Reads a file of a process; undefined when it cannot be read, or not in time: the memory of a process whose file system
- * hangs may be locked, and its environment with it. The read itself cannot be cancelled and keeps its thread.
- */
-async function readBounded(path: string): Promise<Buffer | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), stuckReadMs);
-  const gone = (): undefined => undefined;
-  try {
-    return await Promise.race([readFile(path).catch(gone), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
