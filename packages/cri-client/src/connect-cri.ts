@@ -1,0 +1,47 @@
+import { ImageService, RuntimeService } from "@crib/wire/cri";
+import { Client, credentials } from "@grpc/grpc-js";
+
+import { grpcServiceClient, type ServiceClient } from "./grpc-service-client.ts";
+
+/** Bytes of the largest message either way, as containerd and the kubelet have it. */
+const maxMessageBytes = 16 * 1024 * 1024;
+
+/** Options of `connectCri`. */
+export interface ConnectCriOptions {
+  /** Milliseconds for unary calls that set none themselves. Default 0: none. */
+  readonly timeoutMs?: number;
+}
+
+/** A client of a CRI endpoint: kubelet's and crictl's side of the socket. */
+export interface CriClient extends AsyncDisposable {
+  readonly runtime: ServiceClient<typeof RuntimeService>;
+  readonly image: ServiceClient<typeof ImageService>;
+  /** Ends the connection and with it the calls that run. May be repeated. */
+  close(): void;
+}
+
+/**
+ * A client of the CRI endpoint at a Unix socket, given as a path or as `unix:///path`. Connects with the first call; a
+ * daemon that is away makes calls fail with Unavailable, and the next one dials again.
+ */
+export function connectCri(endpoint: string, options: ConnectCriOptions = {}): CriClient {
+  const path = endpoint.replace(/^unix:\/\//, "");
+  const channel = new Client(`unix:${path}`, credentials.createInsecure(), {
+    "grpc.max_receive_message_length": maxMessageBytes,
+    "grpc.max_send_message_length": maxMessageBytes,
+    // A daemon is back within a second after a restart; grpc's own back-off would have its clients wait for minutes.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+    // Two clients in one process must not share the state of a connection that one of them lost.
+    "grpc.use_local_subchannel_pool": 1,
+  });
+  const close = (): void => channel.close();
+  return {
+    runtime: grpcServiceClient(RuntimeService, channel, options.timeoutMs),
+    image: grpcServiceClient(ImageService, channel, options.timeoutMs),
+    close,
+    async [Symbol.asyncDispose](): Promise<void> {
+      close();
+    },
+  };
+}

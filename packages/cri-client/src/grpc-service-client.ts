@@ -1,0 +1,116 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type DescService,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import { StatusError, toCode } from "@crib/errdefs";
+import { type CallOptions as GrpcCallOptions, type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
+
+import { grpcServiceDefinition } from "./grpc-service-definition.ts";
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Aborting it cancels the call, which then fails with Canceled. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds until DeadlineExceeded. Default: that of the client. */
+  readonly timeoutMs?: number;
+}
+
+type UnaryCall<I extends DescMessage, O extends DescMessage> = (
+  request: MessageInitShape<I>,
+  options?: CallOptions,
+) => Promise<MessageShape<O>>;
+
+type ServerStreamCall<I extends DescMessage, O extends DescMessage> = (
+  request: MessageInitShape<I>,
+  options?: CallOptions,
+) => AsyncIterable<MessageShape<O>>;
+
+/** A client of a service: one method for each RPC, unary and server-streaming ones; failures are `StatusError`s. */
+export type ServiceClient<S extends DescService> = {
+  readonly [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
+    ? UnaryCall<I, O>
+    : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? ServerStreamCall<I, O>
+      : never;
+};
+
+/** A client of `service` over an open channel. `timeoutMs` is for unary calls that set none; 0 is none. */
+export function grpcServiceClient<S extends DescService>(service: S, channel: Client, timeoutMs = 0): ServiceClient<S> {
+  const definition = grpcServiceDefinition(service);
+  const methods = service.methods.map((method) => {
+    const wire = definition[method.localName];
+    if (!wire) throw new TypeError(`service ${service.typeName} has no method "${method.localName}"`);
+    const call =
+      method.methodKind === "server_streaming"
+        ? streamCall(channel, method, wire)
+        : unaryCall(channel, method, wire, timeoutMs);
+    return [method.localName, call] as const;
+  });
+  return Object.fromEntries(methods) as unknown as ServiceClient<S>;
+}
+
+type Wire = ReturnType<typeof grpcServiceDefinition>[string];
+
+function unaryCall(channel: Client, method: DescMethod, wire: Wire, defaultMs: number) {
+  return (request: MessageInitShape<DescMessage>, options: CallOptions = {}): Promise<Message> =>
+    new Promise((resolve, reject) => {
+      const { signal } = options;
+      if (signal?.aborted) return reject(StatusError.from(signal.reason, method.name));
+      const call = channel.makeUnaryRequest(
+        wire.path,
+        wire.requestSerialize,
+        wire.responseDeserialize,
+        create(method.input, request),
+        new Metadata(),
+        deadlineOf(options.timeoutMs ?? defaultMs),
+        (error, response) => {
+          signal?.removeEventListener("abort", cancel);
+          if (error) reject(toStatusError(error));
+          else resolve(response as Message);
+        },
+      );
+      const cancel = (): void => call.cancel();
+      signal?.addEventListener("abort", cancel, { once: true });
+    });
+}
+
+function streamCall(channel: Client, method: DescMethod, wire: Wire) {
+  return async function* (request: MessageInitShape<DescMessage>, options: CallOptions = {}): AsyncGenerator<Message> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const call = channel.makeServerStreamRequest(
+      wire.path,
+      wire.requestSerialize,
+      wire.responseDeserialize,
+      create(method.input, request),
+      new Metadata(),
+      deadlineOf(options.timeoutMs ?? 0),
+    );
+    const cancel = (): void => call.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      for await (const message of call) yield message as Message;
+    } catch (reason) {
+      throw toStatusError(reason as ServiceError);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      call.cancel();
+    }
+  };
+}
+
+function deadlineOf(timeoutMs: number): GrpcCallOptions {
+  return timeoutMs > 0 ? { deadline: Date.now() + timeoutMs } : {};
+}
+
+/** The code and the server's own words, without the prefix that grpc-js puts before them. */
+function toStatusError(error: ServiceError): StatusError {
+  return new StatusError(toCode(error.code), error.details || error.message, { cause: error });
+}
