@@ -7,7 +7,7 @@ import { cgroupDirectories } from "./cgroup-path.ts";
 import { cgroupLayout } from "./layout.ts";
 
 /** Names of the cgroups right below a directory; none when it is gone. */
-export async function childCgroups(directory: string): Promise<string[]> {
+async function childCgroups(directory: string): Promise<string[]> {
   try {
     const entries = await readdir(directory, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);

@@ -8,11 +8,15 @@ import type { MountCall } from "./mount-worker.ts";
 const maximumWorkers = 8;
 /** A worker costs a start of some 50 ms, a mount takes well below 1 ms: others are worth waiting for so long. */
 const patienceMs = 50;
+/** An idle worker holds some 20 MB, so it goes when there is nothing more to do. */
+const idleMs = 10_000;
 const source = new URL(import.meta.url.endsWith(".ts") ? "./mount-worker.ts" : "./mount-worker.js", import.meta.url);
 
 const idle: Worker[] = [];
 const waiting: ((worker: Worker) => void)[] = [];
 let count = 0;
+
+let expiry: NodeJS.Timeout | undefined;
 
 function drop<T>(list: T[], item: T): boolean {
   const index = list.indexOf(item);
@@ -58,8 +62,10 @@ function release(worker: Worker, isStuck: boolean): void {
   const next = isStuck ? undefined : waiting.shift();
   if (next !== undefined) return next(worker);
   worker.unref();
-  if (!isStuck && idle.length === 0) idle.push(worker);
-  else void worker.terminate();
+  if (isStuck || idle.length > 0) return void worker.terminate();
+  idle.push(worker);
+  clearTimeout(expiry);
+  expiry = setTimeout(() => void idle.pop()?.terminate(), idleMs).unref();
 }
 
 /** One call on one worker; undefined at the deadline. */

@@ -47,7 +47,7 @@ export function readProcess(pid: number): ProcessStat | undefined {
 }
 
 /** Whether reading a file of /proc/<pid> failed since the process is no more. */
-export function isGone(error: unknown): boolean {
+function isGone(error: unknown): boolean {
   const name = errnoName(error);
   return name === "ENOENT" || name === "ESRCH";
 }
