@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { connectCri, type CriClient } from "@crib/cri-client";
+
+/** A CRI server that a benchmark started. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  readonly client: CriClient;
+  /** SIGKILL, start again, and milliseconds until it answers and lists its pods. */
+  restart(): Promise<number>;
+}
+
+/** How to run a CRI server. */
+export interface ServerCommand {
+  readonly name: string;
+  readonly argv: readonly [string, ...string[]];
+  readonly socket: string;
+  readonly logFile: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Milliseconds for a server to answer after its start. */
+const answerMs = 30_000;
+
+/** Starts a CRI server and waits until it is ready for pods. Disposing ends it by SIGTERM. */
+export async function startServer(command: ServerCommand): Promise<ServerProcess> {
+  const client = connectCri(command.socket);
+  let child = launch(command);
+  await untilReady(client, child, command.name);
+  return {
+    name: command.name,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    client,
+    async restart(): Promise<number> {
+      await end(child, "SIGKILL");
+      const began = performance.now();
+      child = launch(command);
+      await untilReady(client, child, command.name);
+      await client.runtime.listPodSandbox({});
+      return performance.now() - began;
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      client.close();
+      await end(child, "SIGTERM");
+    },
+  };
+}
+
+function launch({ argv, env, logFile }: ServerCommand): ChildProcess {
+  const [program, ...args] = argv;
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const log = createWriteStream(logFile, { flags: "a" });
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  return child;
+}
+
+async function untilReady(client: CriClient, child: ChildProcess, name: string): Promise<void> {
+  const deadline = performance.now() + answerMs;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with exit code ${child.exitCode}`);
+    try {
+      const { status } = await client.runtime.status({}, { timeoutMs: 2_000 });
+      if (
+        status?.conditions.every(
+          (condition) => condition.type === "ContainerdHasNoDeprecationWarnings" || condition.status,
+        )
+      ) {
+        await client.runtime.listPodSandbox({}, { timeoutMs: 2_000 });
+        return;
+      }
+    } catch (reason) {
+      if (performance.now() > deadline) throw reason;
+    }
+    if (performance.now() > deadline) throw new Error(`${name} is not ready after ${answerMs} ms`);
+    await sleep(5);
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await ended;
+}
