@@ -1,6 +1,6 @@
 import { Code, StatusError } from "@crib/errdefs";
 import { ImageService, RuntimeService } from "@crib/wire/cri";
-import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import { logVerbosity, Server, ServerCredentials, type ServerOptions, setLogVerbosity } from "@grpc/grpc-js";
 
 import { createLiveStreams } from "./grpc/live-streams.ts";
 import { registerService, type Serving } from "./grpc/register-service.ts";
@@ -38,8 +38,8 @@ const options: ServerOptions = {
   "grpc.max_send_message_length": messageLimitBytes,
   // The kubelet and its probes stay far below; a client that opens streams without end is held here.
   "grpc.max_concurrent_streams": 1_000,
-  // MiB. One session may buffer two of the largest messages, and no more.
-  "grpc-node.max_session_memory": 64,
+  // MiB. What one session may keep waiting, in both directions: eight of the largest messages. Default: no limit.
+  "grpc-node.max_session_memory": 128,
   // Finds clients that are stopped or hang, whose streams would stay open for ever.
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
@@ -49,6 +49,8 @@ const options: ServerOptions = {
 /** Serves the RuntimeService and the ImageService on `deps`. */
 export function createCriServer(deps: CriDeps, settings: CriServerOptions = {}): CriServer {
   const { drainMs = 2_000, sendTimeoutMs = 30_000 } = settings;
+  // What grpc-js prints by itself is hostile headers and errors that callers are given anyway.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server(options);
   const streams = createLiveStreams();
   const serving: Serving = {
@@ -61,27 +63,32 @@ export function createCriServer(deps: CriDeps, settings: CriServerOptions = {}):
   registerService(server, RuntimeService, runtimeService, deps, serving);
   registerService(server, ImageService, imageService, deps, serving);
   settings.addServices?.(server, serving);
+  let address: string | undefined;
   let closing: Promise<void> | undefined;
   return {
-    listen: (socketPath) => listen(server, socketPath),
+    async listen(socketPath): Promise<void> {
+      address = await listen(server, socketPath);
+    },
     close(): Promise<void> {
       streams.endAll();
-      closing ??= shutDown(server, drainMs);
+      closing ??= shutDown(server, address, drainMs);
       return closing;
     },
   };
 }
 
-function listen(server: Server, socketPath: string): Promise<void> {
+/** Gives the address as gRPC writes it. */
+function listen(server: Server, socketPath: string): Promise<string> {
   if (!socketPath.startsWith("/") || Buffer.byteLength(socketPath) > maxSocketPathBytes) {
     throw new StatusError(
       Code.InvalidArgument,
       `listening on "${socketPath}": not an absolute path of at most ${maxSocketPathBytes} bytes`,
     );
   }
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.bindAsync(`unix://${socketPath}`, ServerCredentials.createInsecure(), (error) => {
-    if (!error) resolve();
+  const address = `unix://${socketPath}`;
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
+    if (!error) resolve(address);
     else {
       const taken = error.message.includes("EADDRINUSE");
       const code = taken ? Code.AlreadyExists : Code.Unavailable;
@@ -91,12 +98,11 @@ function listen(server: Server, socketPath: string): Promise<void> {
   return promise;
 }
 
-function shutDown(server: Server, drainMs: number): Promise<void> {
+function shutDown(server: Server, address: string | undefined, drainMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const force = setTimeout(() => server.forceShutdown(), drainMs);
-  server.tryShutdown(() => {
-    clearTimeout(force);
-    resolve();
-  });
+  // In this order, and not by `forceShutdown`: that one knows the sessions only where channelz counts them, and a drain
+  // after `tryShutdown` takes sessions that are about to close for closed.
+  if (address !== undefined) server.drain(address, drainMs);
+  server.tryShutdown(() => resolve());
   return promise;
 }

@@ -8,7 +8,7 @@ export interface Call {
 }
 
 /** The types of one method, as generated services have them. */
-export interface MethodTypes {
+interface MethodTypes {
   readonly methodKind: "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
   readonly input: DescMessage;
   readonly output: DescMessage;

@@ -1,7 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 
-import { quote } from "../validation/invalid.ts";
 import { checkGiven } from "../validation/sandbox-id.ts";
+import { quote } from "../validation/values/invalid.ts";
 
 /** What is said of any container's id, until there are containers. Fails with InvalidArgument on an empty one. */
 export function containerNotFound(id: string): StatusError {

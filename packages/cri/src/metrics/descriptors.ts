@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MetricDescriptorSchema } from "@crib/wire/cri";
 
 /** Labels that every metric has, in the order of their values. */
-export const baseLabels = ["container", "id", "image", "name", "namespace", "pod"] as const;
+const baseLabels = ["container", "id", "image", "name", "namespace", "pod"] as const;
 
 /** Names and meanings follow cAdvisor, whose metrics these calls replace; kubelet and dashboards know them by name. */
 const help: Readonly<Record<string, string>> = {

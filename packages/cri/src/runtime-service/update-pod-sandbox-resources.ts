@@ -1,5 +1,5 @@
 import { getSandbox } from "../lookup/get-sandbox.ts";
-import { checkResources } from "../validation/resources.ts";
+import { checkResources } from "../validation/linux/resources.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
 /** Stores changed resources and overhead of a pod and tells its controller. NotFound for an unknown id. */

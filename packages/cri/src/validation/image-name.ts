@@ -1,7 +1,7 @@
 import type { ImageSpec } from "@crib/wire/cri";
 
-import { invalid } from "./invalid.ts";
-import { checkText } from "./text.ts";
+import { invalid } from "./values/invalid.ts";
+import { checkText } from "./values/text.ts";
 
 /** The reference or id that an image is asked for by; InvalidArgument when there is none. */
 export function checkImageName(image: ImageSpec | undefined): string {

@@ -1,13 +1,13 @@
 import { isIP } from "node:net";
 
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "./values/invalid.ts";
 
 const field = "runtime_config.network_config.pod_cidr";
 
 /** The pod networks of a node: none, one, or one of each family, joined by a comma. */
 export function checkPodCidr(value: string): string[] {
   if (value === "") return [];
-  const cidrs = value.split(",", 3).map((cidr) => cidr.trim());
+  const cidrs = value.split(",", 3);
   const families = cidrs.map((cidr) => {
     const family = familyOf(cidr);
     if (family === 0) throw invalid(field, `${quote(cidr)} is not a CIDR`);

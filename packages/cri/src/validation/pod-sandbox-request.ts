@@ -4,20 +4,20 @@ import type { LinuxPodSandboxConfig, RunPodSandboxRequest } from "@crib/wire/cri
 import { encodePodConfig } from "../conversion/pod-config.ts";
 import type { RuntimeFeatures, RuntimeHandlers } from "../types.ts";
 import { checkBandwidth } from "./bandwidth.ts";
-import { checkCgroupParent } from "./cgroup-parent.ts";
 import { checkDns } from "./dns.ts";
 import { checkHostname } from "./hostname.ts";
-import { invalid, quote } from "./invalid.ts";
+import { checkCgroupParent } from "./linux/cgroup-parent.ts";
+import { checkNamespaces } from "./linux/namespaces.ts";
+import { checkResources } from "./linux/resources.ts";
+import { checkSecurity } from "./linux/security.ts";
+import { checkSysctls } from "./linux/sysctls.ts";
+import { checkUserNamespace } from "./linux/user-namespace.ts";
 import { checkLogDirectory } from "./log-directory.ts";
-import { checkNamespaces } from "./namespaces.ts";
 import { checkPodIdentity } from "./pod-identity.ts";
 import { checkPortMappings } from "./port-mappings.ts";
-import { checkResources } from "./resources.ts";
 import { findHandler } from "./runtime-handler.ts";
-import { checkSecurity } from "./security.ts";
-import { checkStringMap } from "./string-map.ts";
-import { checkSysctls } from "./sysctls.ts";
-import { checkUserNamespace } from "./user-namespace.ts";
+import { invalid, quote } from "./values/invalid.ts";
+import { checkStringMap } from "./values/string-map.ts";
 
 /** What a request is checked against. */
 export interface RequestRules {

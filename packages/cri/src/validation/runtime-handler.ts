@@ -1,7 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 
 import type { OfferedHandler, RuntimeHandlers } from "../types.ts";
-import { quote } from "./invalid.ts";
+import { quote } from "./values/invalid.ts";
 
 /** The handler of that name, the default one for an empty name; InvalidArgument for one that is not configured. */
 export function findHandler(handlers: RuntimeHandlers, name: string): OfferedHandler {

@@ -1,8 +1,8 @@
 import type { SandboxFilter } from "@crib/core/sandbox";
 import { type PodSandboxFilter, PodSandboxState, type PodSandboxStatsFilter } from "@crib/wire/cri";
 
-import { invalid } from "./invalid.ts";
 import { canBeId } from "./sandbox-id.ts";
+import { invalid } from "./values/invalid.ts";
 
 /** Which sandboxes a filter of the CRI leaves; undefined where its id can match none. */
 export function toSandboxFilter(

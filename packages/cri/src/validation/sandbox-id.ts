@@ -1,4 +1,4 @@
-import { invalid } from "./invalid.ts";
+import { invalid } from "./values/invalid.ts";
 
 const idOrPrefix = /^[0-9a-f]{1,64}$/;
 

@@ -1,8 +1,8 @@
 import type { SandboxSecurity } from "@crib/sandboxer";
 import { type LinuxSandboxSecurityContext, type SecurityProfile, SecurityProfile_ProfileType } from "@crib/wire/cri";
 
-import { checkAbsolutePath } from "./absolute-path.ts";
-import { invalid, quote } from "./invalid.ts";
+import { checkAbsolutePath } from "../values/absolute-path.ts";
+import { invalid, quote } from "../values/invalid.ts";
 
 const field = "config.linux.security_context";
 const localhostPrefix = "localhost/";

@@ -1,6 +1,6 @@
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "../values/invalid.ts";
+import { checkCount, checkText } from "../values/text.ts";
 import type { NamespaceModes } from "./namespaces.ts";
-import { checkCount, checkText } from "./text.ts";
 
 const field = "config.linux.sysctls";
 

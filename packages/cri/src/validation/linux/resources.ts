@@ -1,9 +1,9 @@
 import type { SandboxResources } from "@crib/sandboxer";
 import type { LinuxContainerResources } from "@crib/wire/cri";
 
-import { checkInteger } from "./integer.ts";
-import { invalid, quote } from "./invalid.ts";
-import { checkCount, checkText } from "./text.ts";
+import { checkInteger } from "../values/integer.ts";
+import { invalid, quote } from "../values/invalid.ts";
+import { checkCount, checkText } from "../values/text.ts";
 
 const list = { maxBytes: 1_024, pattern: /^[0-9,-]*$/, form: "a list of numbers and ranges" };
 const cgroupFile = { maxBytes: 255, pattern: /^[a-z0-9_]+(?:\.[A-Za-z0-9_]+)+$/, form: "the name of a cgroup file" };

@@ -1,5 +1,5 @@
-import { checkAbsolutePath } from "./absolute-path.ts";
-import { checkText } from "./text.ts";
+import { checkAbsolutePath } from "../values/absolute-path.ts";
+import { checkText } from "../values/text.ts";
 
 const field = "config.linux.cgroup_parent";
 

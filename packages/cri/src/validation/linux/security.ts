@@ -6,10 +6,10 @@ import {
   SupplementalGroupsPolicy,
 } from "@crib/wire/cri";
 
-import { checkInteger, maxUserId } from "./integer.ts";
-import { invalid } from "./invalid.ts";
+import { checkInteger, maxUserId } from "../values/integer.ts";
+import { invalid } from "../values/invalid.ts";
+import { checkCount, checkText } from "../values/text.ts";
 import { checkSeccomp } from "./seccomp.ts";
-import { checkCount, checkText } from "./text.ts";
 
 const field = "config.linux.security_context";
 /** NGROUPS_MAX of Linux. */

@@ -2,7 +2,7 @@ import type { PodSandboxRequest } from "@crib/core/sandbox";
 import type { IdMapping } from "@crib/sandboxer";
 import { type IDMapping, NamespaceMode, type UserNamespace } from "@crib/wire/cri";
 
-import { invalid } from "./invalid.ts";
+import { invalid } from "../values/invalid.ts";
 import { modeName } from "./namespaces.ts";
 
 const field = "config.linux.security_context.namespace_options.userns_options";

@@ -1,7 +1,7 @@
 import type { PodSandboxRequest } from "@crib/core/sandbox";
 import { NamespaceMode, type NamespaceOption } from "@crib/wire/cri";
 
-import { invalid } from "./invalid.ts";
+import { invalid } from "../values/invalid.ts";
 
 /** Which namespaces a pod has of its own. */
 export type NamespaceModes = Pick<PodSandboxRequest, "network" | "ipc" | "pid">;
