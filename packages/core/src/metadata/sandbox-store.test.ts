@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 
-import { Code, StatusError } from "@crib/errdefs";
+import { Code, type StatusError } from "@crib/errdefs";
 
 import { newSandboxId } from "../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";

@@ -142,7 +142,11 @@ export async function openSandboxStore(database: Database, copies: RecordCopies)
 
 /** Of two records with one name the one in the database is right; the other only has to be cleaned up, under a name of its own. */
 function yieldName(record: SandboxRecord): SandboxRecord {
-  return { ...record, name: `${record.name}_${record.id}`, state: record.state === "ready" ? "stopping" : record.state };
+  return {
+    ...record,
+    name: `${record.name}_${record.id}`,
+    state: record.state === "ready" ? "stopping" : record.state,
+  };
 }
 
 function lookUp(byId: ReadonlyMap<string, SandboxRecord>, idOrPrefix: string): SandboxRecord {

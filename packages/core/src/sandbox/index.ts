@@ -1,4 +1,4 @@
-export { runPodSandbox, type SandboxFlow, sandboxFlows } from "./flows.ts";
+export { removePodSandbox, runPodSandbox, type SandboxFlow, sandboxFlows, stopPodSandbox } from "./flows.ts";
 export { markPlugins } from "./mark-plugins.ts";
 export { type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
 export { PodSandboxService, type PodSandboxesOptions } from "./pod-sandboxes.ts";

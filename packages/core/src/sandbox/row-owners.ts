@@ -34,16 +34,9 @@ export class RowOwners {
     const owner: Owner = { flow, undoing: false, abort: new AbortController(), done };
     this.#owners.set(id, owner);
     done.catch(() => {}); // whoever waits for it sees the failure
-    work(owner).then(
-      () => {
-        this.#owners.delete(id);
-        resolve();
-      },
-      (reason: unknown) => {
-        this.#owners.delete(id);
-        reject(StatusError.from(reason));
-      },
-    );
+    work(owner)
+      .finally(() => this.#owners.delete(id))
+      .then(resolve, (reason: unknown) => reject(StatusError.from(reason)));
     return done;
   }
 }
