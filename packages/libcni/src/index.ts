@@ -1,6 +1,6 @@
 export type { Attachment, ValidAttachment } from "./attachment.ts";
 export type { CachedAttachment } from "./cache/cache-entry.ts";
-export { createCni, type Cni, type CniOptions } from "./cni.ts";
+export type { Cni, CniOptions } from "./cni.ts";
 export { loadNetworks, type LoadNetworksOptions } from "./config/load-networks.ts";
 export { parseNetworkList, withVersion, type NetworkList, type PluginConfig } from "./config/network-list.ts";
 export {
@@ -9,6 +9,7 @@ export {
   type NetworkWatch,
   type WatchNetworksOptions,
 } from "./config/watch-networks.ts";
+export { createCni } from "./create-cni.ts";
 export { findPlugin } from "./execution/find-plugin.ts";
 export type { CniCommand, PluginExec, PluginExit, PluginRun } from "./execution/plugin-exec.ts";
 export { spawnExec, type SpawnExecOptions } from "./execution/spawn-exec.ts";

@@ -7,8 +7,9 @@ import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
-import { createCni, type Cni } from "./cni.ts";
+import type { Cni } from "./cni.ts";
 import { parseNetworkList, type NetworkList } from "./config/network-list.ts";
+import { createCni } from "./create-cni.ts";
 import { podAddresses } from "./results/pod-addresses.ts";
 import { openTempDir } from "./testing/temp-dir.ts";
 

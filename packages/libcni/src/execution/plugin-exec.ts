@@ -14,6 +14,11 @@ export interface PluginRun {
   readonly stdin: string;
   /** Milliseconds after which the plugin and its children are killed. */
   readonly budgetMs: number;
+  /**
+   * Milliseconds that the plugin gets, within its budget, to end by itself after the signal aborted. Killing it in the middle
+   * can leave what no DEL finds again: host-local makes a lease file before it writes the owner into it.
+   */
+  readonly abortGraceMs: number;
 }
 
 /** How a plugin ended by itself. */
@@ -33,7 +38,7 @@ export interface PluginExec {
   find(type: string, dirs: readonly string[]): Promise<string>;
   /**
    * Runs a plugin to its end. Rejects with a `PluginError` when it cannot be started, exceeds its budget, prints too much or
-   * the signal aborts; by then the plugin and its process group are dead, so that the caller can undo what it did.
+   * the signal aborts and the grace is over; by then the plugin and its process group are dead, so that the caller can undo what it did.
    */
   run(run: PluginRun, signal: AbortSignal): Promise<PluginExit>;
 }

@@ -58,11 +58,18 @@ export class PluginProcess {
       stream?.on("error", (reason) => this.#fail(Code.Unknown, "its output cannot be read", reason));
   }
 
-  /** Waits for the end; at `deadlineMs` of `performance.now()` or on abort, kills the process group and then rejects. */
+  /** Waits for the end; at `deadlineMs` of `performance.now()`, or a grace after an abort, kills the group and then rejects. */
   async finish(deadlineMs: number, signal: AbortSignal): Promise<PluginExit> {
-    const onAbort = (): void => {
+    const { abortGraceMs } = this.#run;
+    let grace: NodeJS.Timeout | undefined;
+    const kill = (): void => {
       const reason = StatusError.from(signal.reason);
-      this.#fail(reason.code === Code.Unknown ? Code.Canceled : reason.code, `killed: ${reason.message}`, reason);
+      const code = reason.code === Code.Unknown ? Code.Canceled : reason.code;
+      this.#fail(code, `killed ${abortGraceMs} ms after the call was aborted: ${reason.message}`, reason);
+    };
+    const onAbort = (): void => {
+      if (abortGraceMs === 0) kill();
+      else grace = setTimeout(kill, abortGraceMs);
     };
     const budget = setTimeout(
       () => this.#fail(Code.DeadlineExceeded, `killed after its budget of ${this.#run.budgetMs} ms`),
@@ -74,6 +81,7 @@ export class PluginProcess {
       await this.#closed.promise;
     } finally {
       clearTimeout(budget);
+      clearTimeout(grace);
       clearTimeout(this.#drain);
       signal.removeEventListener("abort", onAbort);
     }

@@ -17,7 +17,7 @@ interface Bench extends AsyncDisposable {
   readonly dir: string;
   run(
     plugin: FixturePlugin,
-    options?: { budgetMs?: number; signal?: AbortSignal; stdin?: string },
+    options?: { budgetMs?: number; abortGraceMs?: number; signal?: AbortSignal; stdin?: string },
   ): Promise<PluginExit>;
 }
 
@@ -29,7 +29,7 @@ async function openBench(): Promise<Bench> {
   return {
     log,
     dir: dir.path,
-    run: (plugin, { budgetMs = 10_000, signal = new AbortController().signal, stdin = "{}" } = {}) =>
+    run: (plugin, { budgetMs = 10_000, abortGraceMs = 0, signal = new AbortController().signal, stdin = "{}" } = {}) =>
       exec.run(
         {
           path: join(dir.path, plugin),
@@ -38,6 +38,7 @@ async function openBench(): Promise<Bench> {
           env: { PATH: "/usr/bin:/bin", CNI_COMMAND: "ADD", LOG: log },
           stdin,
           budgetMs,
+          abortGraceMs,
         },
         signal,
       ),
@@ -133,6 +134,17 @@ test("an abort kills the plugin, and a timeout signal is a deadline", async () =
   equal(await isAlive(pid), false);
   await rejects(bench.run("hang", { signal: AbortSignal.timeout(100) }), { code: Code.DeadlineExceeded });
   await rejects(bench.run("noop", { signal: controller.signal }), { code: Code.Canceled });
+});
+
+test("after an abort a plugin may end by itself within the grace, and is killed after it", async () => {
+  await using bench = await openBench();
+  const controller = new AbortController();
+  const running = bench.run("slow", { signal: controller.signal, abortGraceMs: 5_000 });
+  await loggedPid(bench);
+  controller.abort();
+  equal((await running).stdout, "done\n");
+  const hanging = bench.run("hang", { signal: AbortSignal.timeout(50), abortGraceMs: 100 });
+  await rejects(hanging, { code: Code.DeadlineExceeded, message: /killed 100 ms after the call was aborted/ });
 });
 
 test("output held open by a child after a good exit is waited for two seconds, then the child is ended", async () => {

@@ -1,5 +1,6 @@
-import { createCni, type Cni, type CniOptions } from "../cni.ts";
+import type { Cni, CniOptions } from "../cni.ts";
 import { parseNetworkList, type NetworkList } from "../config/network-list.ts";
+import { createCni } from "../create-cni.ts";
 import { FakeExec, type FakePlugin } from "./fake-exec.ts";
 import { openTempDir } from "./temp-dir.ts";
 

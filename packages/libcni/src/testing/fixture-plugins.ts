@@ -15,6 +15,7 @@ const scripts = {
   endless: `while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done`,
   "loud-stderr": `head -c 1048576 /dev/zero | tr '\\0' 'e' >&2; echo END >&2; echo '{}'`,
   hang: `echo $$ > "$LOG"; trap '' TERM; while :; do sleep 1000; done`,
+  slow: `echo $$ > "$LOG"; sleep 0.2; echo done`,
   "hang-child": `sleep 1000 & echo $! > "$LOG"; sleep 1000`,
   "exit-child": `sleep 1000 & echo $! > "$LOG"; echo '{"cniVersion":"1.0.0"}'`,
   "fail-child": `sleep 1000 >/dev/null 2>&1 & echo $! > "$LOG"; exit 1`,

@@ -25,6 +25,8 @@ export interface CniTimeouts {
   readonly gcMs: number;
   /** Default 10 s. */
   readonly versionMs: number;
+  /** What ADD, DEL and GC of a plugin still get after the signal aborted, see `PluginRun`. Default 1 s; 0 kills at once. */
+  readonly abortGraceMs: number;
 }
 
 /** What every verb works with. */

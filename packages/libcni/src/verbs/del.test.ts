@@ -168,3 +168,16 @@ test("an abort ends the chain, a budget only the one plugin", async () => {
   await rejects(fake.cni.del(undefined, gone, controller.signal), { code: Code.Canceled });
   deepEqual(fake.exec.calls.length, 4);
 });
+
+test("DEL of an attachment whose ADD still runs waits for it, and is not taken for nothing to do", async () => {
+  await using fake = await openFakeCni({
+    one: async ({ command }) => {
+      if (command === "ADD") await new Promise((resolve) => setTimeout(resolve, 20));
+      return printed({ ips: [] });
+    },
+  });
+  const adding = fake.cni.add(listOf(["one"]), attachment, signal);
+  await Promise.all([adding, fake.cni.del(undefined, gone, signal)]);
+  deepEqual(fake.exec.calls, ["one ADD", "one DEL"]);
+  deepEqual(await fake.cni.cached(), []);
+});

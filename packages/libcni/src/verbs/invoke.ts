@@ -19,6 +19,9 @@ export interface PluginCall {
   readonly extra?: JsonObject;
 }
 
+/** Verbs that change nothing, so that it does not matter where they are cut off. */
+const readOnly: ReadonlySet<CniCommand> = new Set(["CHECK", "STATUS", "VERSION"]);
+
 const budgetOf: Readonly<Record<CniCommand, keyof CniTimeouts>> = {
   ADD: "addMs",
   DEL: "delMs",
@@ -41,6 +44,7 @@ export async function invokePlugin(context: CniContext, call: PluginCall, signal
       env: pluginEnv(context, command, attachment),
       stdin: JSON.stringify(pluginConfig(call)),
       budgetMs: context.timeouts[budgetOf[command]],
+      abortGraceMs: readOnly.has(command) ? 0 : context.timeouts.abortGraceMs,
     },
     signal,
   );

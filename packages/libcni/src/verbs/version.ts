@@ -29,7 +29,15 @@ export async function versionsOfPlugin(
   // Old plugins check all variables whatever the verb.
   const env = { ...context.env, CNI_COMMAND: command, CNI_NETNS: "dummy", CNI_IFNAME: "dummy", CNI_PATH: "dummy" };
   const stdin = JSON.stringify({ cniVersion: newestVersion });
-  const run = { path, plugin: type, command, env, stdin, budgetMs: context.timeouts.versionMs } as const;
+  const run = {
+    path,
+    plugin: type,
+    command,
+    env,
+    stdin,
+    budgetMs: context.timeouts.versionMs,
+    abortGraceMs: 0,
+  } as const;
   const exit = await runPlugin(context, run, signal);
   const failure = pluginFailure(exit, { plugin: type, command, doing });
   if (failure !== undefined) {

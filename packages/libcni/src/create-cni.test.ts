@@ -5,7 +5,8 @@ import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
-import { createCni, type Cni } from "./cni.ts";
+import type { Cni } from "./cni.ts";
+import { createCni } from "./create-cni.ts";
 import type { PluginError } from "./plugin-error.ts";
 import { attachment, listOf } from "./testing/fake-cni.ts";
 import { writeFixturePlugins } from "./testing/fixture-plugins.ts";
