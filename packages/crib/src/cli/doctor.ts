@@ -1,4 +1,5 @@
 import { loadConfig } from "../daemon/config/load-config.ts";
+import type { DaemonConfig } from "../daemon/config/types.ts";
 import { type ConfigOptions, toConfigFlags } from "./config-flags.ts";
 import { ExitCode } from "./exit-code.ts";
 
@@ -10,11 +11,23 @@ export interface DoctorOptions extends ConfigOptions {
 
 /** Checks the machine and the daemon, or counts leaks; exit code 1 when something is wrong. */
 export async function doctorCommand(options: DoctorOptions): Promise<void> {
-  const config = loadConfig(options.config, toConfigFlags(options));
-  if (options.leaks) {
-    const { findLeaks, formatLeaks, isClean, leakConfigOf } = await import("../doctor/leaks/index.ts");
-    const report = await findLeaks(leakConfigOf(config));
-    process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : formatLeaks(report));
-    if (!isClean(report)) process.exitCode = ExitCode.failed;
-  }
+  const { runningConfig } = await import("../doctor/running-config.ts");
+  const config = await runningConfig(loadConfig(options.config, toConfigFlags(options)));
+  const isHealthy = options.leaks ? await showLeaks(config, options) : await showChecks(config, options);
+  if (!isHealthy) process.exitCode = ExitCode.failed;
+}
+
+async function showLeaks(config: DaemonConfig, { json }: DoctorOptions): Promise<boolean> {
+  const { findLeaks, formatLeaks, isClean, leakConfigOf } = await import("../doctor/leaks/index.ts");
+  const report = await findLeaks(leakConfigOf(config));
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatLeaks(report));
+  return isClean(report);
+}
+
+async function showChecks(config: DaemonConfig, { json }: DoctorOptions): Promise<boolean> {
+  const { formatChecks, runChecks } = await import("../doctor/checks/index.ts");
+  const { terminalStyle } = await import("./trace/terminal-style.ts");
+  const results = await runChecks(config);
+  process.stdout.write(json ? `${JSON.stringify(results, null, 2)}\n` : formatChecks(results, terminalStyle().colour));
+  return results.every(({ level }) => level !== "fail");
 }

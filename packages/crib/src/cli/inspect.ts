@@ -1,2 +1,32 @@
-import type { EndpointOptions } from "./endpoint.ts";
-export async function inspectCommand(_pod: string, _options: EndpointOptions): Promise<void> {}
+import { type EndpointOptions, withClient } from "./endpoint.ts";
+import { findPod, type PodStatus } from "./find-pod.ts";
+
+/** Prints the status of a pod and everything that crib tells of it, as one JSON object. */
+export async function inspectCommand(pod: string, options: EndpointOptions): Promise<void> {
+  const found = await withClient(options, (client) => findPod(client, pod));
+  console.log(JSON.stringify(describePod(found), null, 2));
+}
+
+/** The status in plain JSON, with the texts of `info` parsed where they are JSON. */
+export function describePod({ status, info }: PodStatus): unknown {
+  const details = Object.fromEntries(Object.entries(info).map(([key, text]) => [key, parsed(text)]));
+  return { status: plain(status), ...details };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // runtimes may say anything there
+  }
+}
+
+/** Messages carry the name of their type, and 64-bit numbers that JSON has not. */
+function plain(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (key, each: unknown) => {
+      if (key === "$typeName") return undefined;
+      return typeof each === "bigint" ? (Number.isSafeInteger(Number(each)) ? Number(each) : String(each)) : each;
+    }) ?? "null",
+  );
+}

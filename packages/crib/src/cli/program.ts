@@ -6,7 +6,7 @@ import type { ConfigCommandOptions } from "./config.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { DoctorOptions } from "./doctor.ts";
 import type { EndpointOptions } from "./endpoint.ts";
-import type { TraceOptions } from "./trace.ts";
+import type { TraceOptions } from "./trace/trace.ts";
 
 /** The command line of crib. Each command's module is loaded when it is run, so that small commands stay quick. */
 export function buildProgram(): Command {
@@ -104,7 +104,9 @@ Examples:
   crib trace 3f2a --flow RunPodSandbox
   crib trace web --json`,
     )
-    .action(async (pod: string, options: TraceOptions) => (await import("./trace.ts")).traceCommand(pod, options));
+    .action(async (pod: string, options: TraceOptions) =>
+      (await import("./trace/trace.ts")).traceCommand(pod, options),
+    );
 }
 
 function addInspect(program: Command): void {

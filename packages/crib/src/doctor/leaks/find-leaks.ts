@@ -6,9 +6,6 @@ import { counters } from "./counters.ts";
 import { fillLeakConfig, openLeakContext, readInstance } from "./open-context.ts";
 import type { Finding, LeakConfig, LeakContext, LeakReport } from "./types.ts";
 
-/** Milliseconds after which a finding must still be there: what a busy daemon is making or removing just now is not a leak. */
-const secondLookMs = 300;
-
 interface Look {
   readonly findings: readonly Finding[];
   readonly problems: LeakReport["problems"];
@@ -24,8 +21,8 @@ export async function findLeaks(settings: LeakConfig): Promise<LeakReport> {
   // Without an instance no id is ours, but what lies in the daemon's own directories still is.
   const instance = await readInstance(config.root);
   let look = await lookOnce(await openLeakContext(config, instance));
-  if (look.findings.length > 0) {
-    await delay(secondLookMs);
+  if (look.findings.length > 0 || look.problems.length > 0) {
+    await delay(config.secondLookMs);
     const first = new Set(look.findings.map(keyOf));
     const second = await lookOnce(await openLeakContext(config, instance));
     look = { ...second, findings: second.findings.filter((finding) => first.has(keyOf(finding))) };

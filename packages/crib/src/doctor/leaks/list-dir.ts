@@ -9,7 +9,8 @@ export async function listDir(path: string): Promise<readonly Dirent[]> {
     const entries = await readdir(path, { withFileTypes: true });
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (reason) {
-    if ((reason as NodeJS.ErrnoException).code === "ENOENT") return [];
+    // ENODEV: a cgroup that was removed while it was open.
+    if (["ENOENT", "ENODEV"].includes((reason as NodeJS.ErrnoException).code ?? "")) return [];
     throw StatusError.from(reason, `listing "${path}"`);
   }
 }

@@ -20,6 +20,7 @@ export function fillLeakConfig(config: LeakConfig): Required<LeakConfig> {
     shimSocketDir: config.shimSocketDir ?? "/run/containerd/s",
     runtimeRoots: config.runtimeRoots ?? ["/run/containerd/runc"],
     namespace: config.namespace ?? "k8s.io",
+    secondLookMs: config.secondLookMs ?? 300,
   };
 }
 

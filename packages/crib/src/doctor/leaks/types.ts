@@ -19,6 +19,11 @@ export interface LeakConfig {
   readonly runtimeRoots?: readonly string[];
   /** Default `k8s.io`. */
   readonly namespace?: string;
+  /**
+   * Milliseconds after which a finding must still be there: what a busy daemon is making or removing just now is not a
+   * leak, and the kernel takes network devices down some time after their namespace. Default 300.
+   */
+  readonly secondLookMs?: number;
 }
 
 /** One thing on the host that belongs to no row of the daemon. */

@@ -1,6 +1,6 @@
 import { Code, hasCode } from "@crib/errdefs";
 
-import { runTool } from "../run-tool.ts";
+import { runTool } from "../../run-tool.ts";
 
 /** One end of a veth pair, as its own network namespace sees it. */
 export interface Veth {

@@ -1,7 +1,7 @@
 import { Code, hasCode } from "@crib/errdefs";
 
+import { runTool } from "../../run-tool.ts";
 import { idsIn } from "../id-names.ts";
-import { runTool } from "../run-tool.ts";
 import type { Finding, LeakContext, LeakCounter } from "../types.ts";
 
 /** Listings of packet filter rules; the CNI plugins write the container id into comments. */

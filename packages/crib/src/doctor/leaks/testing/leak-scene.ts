@@ -39,7 +39,7 @@ export async function makeLeakScene(shared?: LeakScene): Promise<LeakScene> {
     await mkdir(each, { recursive: true });
   }
   await writeFile(join(root, "instance"), `${instance}\n`);
-  const config = { root, state, netnsDir, shimSocketDir, cniConfDirs: [join(dir, "net.d")] };
+  const config = { root, state, netnsDir, shimSocketDir, cniConfDirs: [join(dir, "net.d")], secondLookMs: 20 };
   return {
     config: { ...config, ipamDirs: [ipamDir], runtimeRoots: [runtimeRoot] },
     ipamDir,

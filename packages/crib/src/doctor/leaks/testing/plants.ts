@@ -43,17 +43,34 @@ async function directory(path: string): Promise<AsyncDisposable> {
   return undo(() => rm(path, { recursive: true, force: true }));
 }
 
-/** A process that sleeps until it is taken away. */
+/**
+ * A process with a name and an environment of choice, until it is taken away. Sleeps unless a command is given; with
+ * `says` it has started when it has printed that line.
+ */
 export async function sleeper(
   argv0: string,
   env: Readonly<Record<string, string>>,
+  [program = "sleep", ...args]: readonly string[] = ["sleep", "120"],
+  says?: string,
 ): Promise<ChildProcess & AsyncDisposable> {
-  const child = spawn("sleep", ["120"], { argv0, env: { PATH: "/usr/bin:/bin", ...env }, stdio: "ignore" });
-  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  const child = spawn(program, args, {
+    argv0,
+    env: { PATH: "/usr/bin:/bin", ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  });
+  await new Promise((resolve, reject) => {
+    child.once(says === undefined ? "spawn" : "exit", resolve).once("error", reject);
+    child.stdout.on("data", (chunk: Buffer) => says !== undefined && chunk.toString().includes(says) && resolve(says));
+  });
   const gone = new Promise((resolve) => child.once("exit", resolve));
   return Object.assign(child, {
     async [Symbol.asyncDispose](): Promise<void> {
-      child.kill("SIGKILL");
+      // Its own process group, made by `detached`: nothing else can be in it.
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+        process.kill(-child.pid, "SIGKILL");
+      }
+      child.stdout.destroy();
       await gone;
     },
   });

@@ -1,0 +1,3 @@
+export { formatChecks } from "./format-checks.ts";
+export { runChecks } from "./run-checks.ts";
+export type { Level, NamedResult } from "./types.ts";

@@ -1,0 +1,25 @@
+import { basename } from "node:path";
+
+import { runTool } from "../../run-tool.ts";
+import { type Check, fail } from "../types.ts";
+import { judgeVersion } from "./advisories.ts";
+import { findProgram } from "./find-program.ts";
+
+/** runc or crun of each handler whose shim uses one. */
+export const ociRuntime: Check = {
+  name: "oci runtime",
+  async run({ runtimes }) {
+    const names = Object.values(runtimes)
+      .filter(({ runtimeType }) => runtimeType.includes("runc"))
+      .map(({ options }) => options["BinaryName"])
+      .map((name) => (typeof name === "string" && name !== "" ? name : "runc"));
+    const results = await Promise.all([...new Set(names)].map(judge));
+    return results.flat();
+  },
+};
+
+async function judge(name: string): Promise<ReturnType<typeof judgeVersion>> {
+  const path = findProgram(name);
+  if (path === undefined) return [fail(`${name} is not installed`, "install runc or crun (Debian: apt install runc)")];
+  return judgeVersion(basename(path), path, await runTool(path, ["--version"]));
+}
