@@ -34,7 +34,8 @@ function fuzz(seeds: readonly string[], seed: number, parse: (text: string) => u
   const random = new SeededRandom(seed);
   let succeeded = 0;
   for (let round = 0; round < rounds; round++) {
-    const text = mutateJson(random.pick(seeds), random);
+    // Now and then no relative of JSON at all.
+    const text = random.below(20) === 0 ? randomText(random) : mutateJson(random.pick(seeds), random);
     try {
       parse(text);
       succeeded++;
@@ -49,6 +50,10 @@ function fuzz(seeds: readonly string[], seed: number, parse: (text: string) => u
   equal(({} as { polluted?: unknown }).polluted, undefined);
   // Neither everything nor nothing got through, so both ways were tried.
   ok(succeeded > rounds / 50 && succeeded < rounds, `${succeeded} of ${rounds} succeeded`);
+}
+
+function randomText(random: SeededRandom): string {
+  return String.fromCharCode(...Array.from({ length: random.below(200) }, () => random.below(0x10000)));
 }
 
 test("mutated plugin output gives a valid result or a typed error", () => {

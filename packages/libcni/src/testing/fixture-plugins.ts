@@ -4,6 +4,7 @@ import { join } from "node:path";
 /** Real programs that behave, or misbehave, as plugins do. `LOG` in their environment names a file they may write to. */
 const scripts = {
   noop: `cat > /dev/null; echo '{"cniVersion":"1.0.0"}'`,
+  address: `cat > /dev/null; echo '{"cniVersion":"1.0.0","ips":[{"address":"10.231.1.2/24"}]}'`,
   echo: `config=$(cat /dev/stdin); printf '%s %s\\n' "$CNI_COMMAND" "$config" >> "$LOG"; [ "$CNI_COMMAND" != ADD ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.231.1.2/24"}]}'`,
   environment: `env | sort > "$LOG"; echo '{}'`,
   "fail-json": `echo 'trace line' >&2; echo '{"cniVersion":"1.0.0","code":7,"msg":"bad bridge","details":"mtu too large"}'; exit 1`,
