@@ -24,18 +24,17 @@ export const status: RuntimeRpc<"status"> = async (deps, { verbose }, { signal }
   };
 };
 
-/** The kubelet and its users know this reason. */
+/** A network that is ready may still have something to say: that it lives on an older configuration. */
 function condition({ ready, reason, message }: NetworkStatus): { status: boolean; reason: string; message: string } {
-  return ready
-    ? { status: true, reason: "", message: "" }
-    : { status: false, reason: reason || "NetworkPluginNotReady", message };
+  // The kubelet and its users know this reason.
+  return { status: ready, reason: ready ? reason : reason || "NetworkPluginNotReady", message };
 }
 
 function describe({ config, networks, version }: CriDeps, network: NetworkStatus): Record<string, string> {
   return {
     config: JSON.stringify(config ?? {}),
     cniconfig: JSON.stringify(networks.describe() ?? {}),
-    lastCNILoadStatus: network.ready ? "OK" : network.message,
+    lastCNILoadStatus: network.message || (network.ready ? "OK" : network.reason),
     version: JSON.stringify(version),
   };
 }
