@@ -41,10 +41,11 @@ export async function whatChanged(before: HostListing, marks: Marks): Promise<re
   const end = performance.now() + settleMs;
   const sharedHost = Boolean(process.env["CRIB_TESTS_SHARED_HOST"]);
   for (;;) {
-    const changes = diff(before, await hostListing()).filter(({ line, section }) => {
+    const changes = diff(before, await hostListing()).filter(({ sign, section, line }) => {
       const owner = ownerOf(line, marks);
-      // Sockets of the host's own services come and go.
-      return owner === "own" || (owner === "unknown" && !sharedHost && section !== "socket");
+      // What an ended test left on this lane may go; sockets of the host's own services come and go.
+      if (owner === "own") return sign === "+";
+      return owner === "unknown" && !sharedHost && section !== "socket";
     });
     if (changes.length === 0 || performance.now() > end)
       return changes.map(({ sign, section, line }) => `${sign} ${section}: ${line}`);

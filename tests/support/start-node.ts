@@ -51,6 +51,7 @@ export interface Node {
   readonly socket: string;
   readonly configFile: string;
   readonly cniConfDir: string;
+  /** A client of the daemon that runs now. */
   readonly cri: CriClient;
   /** The daemon that runs now. */
   readonly daemon: DaemonProcess;
@@ -100,8 +101,8 @@ class LaneNode implements Node {
   readonly socket: string;
   readonly configFile: string;
   readonly cniConfDir: string;
-  readonly cri: CriClient;
   readonly #options: NodeOptions;
+  #cri: CriClient;
   #daemon: DaemonProcess | undefined;
   #output = "";
   /** Whether a daemon without faults runs. */
@@ -116,7 +117,11 @@ class LaneNode implements Node {
     this.socket = join(this.state, "crib.sock");
     this.configFile = join(lane.dir, "config.toml");
     this.cniConfDir = join(lane.dir, "net.d");
-    this.cri = createCriClient(this.socket);
+    this.#cri = createCriClient(this.socket);
+  }
+
+  get cri(): CriClient {
+    return this.#cri;
   }
 
   get daemon(): DaemonProcess {
@@ -151,6 +156,9 @@ class LaneNode implements Node {
   async restart({ faults }: { readonly faults?: string } = {}): Promise<void> {
     if (this.#daemon) await this.kill();
     this.#sound = faults === undefined;
+    // A connection that was lost waits before it connects again.
+    this.#cri.close();
+    this.#cri = createCriClient(this.socket);
     this.#daemon = await startDaemon({
       configFile: this.configFile,
       onOutput: (text) => (this.#output += text),
@@ -188,11 +196,11 @@ class LaneNode implements Node {
   }
 
   pod(id: string, config: PodConfig, handler = ""): Pod {
-    const { runtime } = this.cri;
+    // The client of the moment: a pod outlives the daemon.
     return podHandle(id, config, handler, join(this.lane.dir, "netns", `crib-${id}`), {
-      status: (podSandboxId) => runtime.podSandboxStatus({ podSandboxId, verbose: true }),
-      stop: (podSandboxId) => runtime.stopPodSandbox({ podSandboxId }),
-      remove: (podSandboxId) => runtime.removePodSandbox({ podSandboxId }),
+      status: (podSandboxId) => this.cri.runtime.podSandboxStatus({ podSandboxId, verbose: true }),
+      stop: (podSandboxId) => this.cri.runtime.stopPodSandbox({ podSandboxId }),
+      remove: (podSandboxId) => this.cri.runtime.removePodSandbox({ podSandboxId }),
     });
   }
 

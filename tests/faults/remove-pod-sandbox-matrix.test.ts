@@ -1,0 +1,5 @@
+import { removePodSandbox } from "@crib/core/sandbox";
+
+import { faultMatrix } from "./fault-matrix.ts";
+
+faultMatrix(removePodSandbox);

@@ -1,0 +1,5 @@
+import { stopPodSandbox } from "@crib/core/sandbox";
+
+import { faultMatrix } from "./fault-matrix.ts";
+
+faultMatrix(stopPodSandbox);

@@ -1,0 +1,3 @@
+import { undoMatrix } from "./fault-matrix.ts";
+
+undoMatrix();
