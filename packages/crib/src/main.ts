@@ -27,4 +27,7 @@ process.stdout.on("error", (reason: NodeJS.ErrnoException) => {
   if (reason.code !== "EPIPE") throw reason;
 });
 
+// Set by bin/crib for this process alone; programs that crib starts are not to write into its cache.
+delete process.env["NODE_COMPILE_CACHE"];
+
 await main(process.argv.slice(2));
