@@ -73,14 +73,12 @@ export class ClientConnection {
     return streamId;
   }
 
-  /** Waits until the socket takes more, or throws once the caller gives up. */
-  async writable(scope: CallScope): Promise<void> {
-    while (this.connection.blocked) {
-      await new Promise<void>((resolve, reject) => {
-        scope.whenAbandoned(reject);
-        this.connection.drained().then(resolve, reject);
-      });
-    }
+  /** Waits for the socket to drain, or throws once the caller gives up. Look at `blocked` again afterwards. */
+  drained(scope: CallScope): Promise<void> {
+    return new Promise((resolve, reject) => {
+      scope.whenAbandoned(reject);
+      this.connection.drained().then(resolve, reject);
+    });
   }
 
   /** Drops the rest of a stream: what still comes for it is ignored. */

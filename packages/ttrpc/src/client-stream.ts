@@ -47,7 +47,7 @@ export class ClientStream<I extends DescMessage, O extends DescMessage>
   }
 
   async send(message: MessageInitShape<I>): Promise<void> {
-    await this.#room();
+    while (this.#mustWait) await this.#room();
     if (this.#ended !== undefined) throw this.#ended;
     if (this.#sendClosed)
       throw new StatusError(Code.FailedPrecondition, `${this.#doing}: nothing can be sent after the end`);
@@ -60,7 +60,7 @@ export class ClientStream<I extends DescMessage, O extends DescMessage>
       this.#client.connection.assertFits(payload, this.#doing);
       this.#sendData(0, payload);
     }
-    await this.#room();
+    while (this.#mustWait) await this.#room();
   }
 
   async closeSend(): Promise<void> {
@@ -70,7 +70,7 @@ export class ClientStream<I extends DescMessage, O extends DescMessage>
     }
     this.#sendClosed = true;
     this.#sendData(FrameFlag.RemoteClosed | FrameFlag.NoData, new Uint8Array(0));
-    await this.#room();
+    while (this.#mustWait) await this.#room();
   }
 
   receive(frame: ReceivedFrame): void {
@@ -112,16 +112,17 @@ export class ClientStream<I extends DescMessage, O extends DescMessage>
     this.#client.connection.send({ streamId, type: FrameType.Data, flags, payload });
   }
 
-  /** Waits until the socket takes more or the stream is over. */
+  get #mustWait(): boolean {
+    return this.#client.connection.blocked && this.#ended === undefined;
+  }
+
+  /** Waits until the socket drains or the stream is over. */
   async #room(): Promise<void> {
-    const { connection } = this.#client;
-    while (connection.blocked && this.#ended === undefined) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#blockedSends.add(resolve);
-      connection.drained().then(resolve, resolve);
-      await promise;
-      this.#blockedSends.delete(resolve);
-    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#blockedSends.add(resolve);
+    this.#client.connection.drained().then(resolve, resolve);
+    await promise;
+    this.#blockedSends.delete(resolve);
   }
 
   #finish(): void {

@@ -40,8 +40,8 @@ class Client implements TtrpcClient {
     using scope = new CallScope(doing, options);
     if (scope.reason !== undefined) throw scope.reason;
     const payload = encodeMessage(method.input, request, doing);
-    // Without a wait the request leaves in the order of the calls.
-    if (this.#client.connection.blocked) await this.#client.writable(scope);
+    // Where nothing has to be waited for, requests leave in the order of the calls.
+    while (this.#client.connection.blocked) await this.#client.drained(scope);
     const response = await this.#exchange({ method, flags: 0, payload, metadata: options.metadata, scope });
     return decodeMessage(method.output, response, doing, Code.Internal);
   }

@@ -27,11 +27,12 @@ export function statusOf(reason: unknown): RpcStatus {
     const message = typeof reason === "string" ? reason : `thrown: ${inspect(reason)}`;
     return { code: Code.Unknown, message, details: [] };
   }
-  const { code, details } = reason as Error & { readonly code?: unknown; readonly details?: unknown };
+  const { code, message, details } = reason as Error & Readonly<Record<"code" | "message" | "details", unknown>>;
   const known = typeof code === "number" && toCode(code) === code && code !== Code.OK;
   return {
     code: known ? code : Code.Unknown,
-    message: String(reason.message),
+    // Anything can be thrown, also an error whose message is no text.
+    message: typeof message === "string" ? message : inspect(message),
     details: Array.isArray(details) ? details.filter(isAny) : [],
   };
 }

@@ -142,27 +142,25 @@ export class ServerCall {
       this.#abort.signal.throwIfAborted();
       const payload = encodeMessage(target.method.output, message, this.#doing);
       connection.assertFits(payload, this.#doing);
-      await this.#room();
+      while (connection.blocked) await connection.drained();
       if (this.#answered) return;
       this.#send(FrameType.Data, 0, payload);
     }
-    await this.#room();
+    while (connection.blocked) await connection.drained();
     if (this.#answered) return;
     this.#answered = true;
     this.#send(FrameType.Data, FrameFlag.RemoteClosed | FrameFlag.NoData, noPayload);
   }
 
   async #answer(response: { readonly status: RpcStatus | undefined; readonly payload: Uint8Array }): Promise<void> {
+    const { connection } = this.#options;
     const payload = encodeResponse(response);
-    this.#options.connection.assertFits(payload, this.#doing);
-    await this.#room();
+    connection.assertFits(payload, this.#doing);
+    // No turn may lie between this look and the frame, or all calls that finish together would write at once.
+    while (connection.blocked) await connection.drained();
     if (this.#answered) return;
     this.#answered = true;
     this.#send(FrameType.Response, 0, payload);
-  }
-
-  async #room(): Promise<void> {
-    while (this.#options.connection.blocked) await this.#options.connection.drained();
   }
 
   #send(type: number, flags: number, payload: Uint8Array): void {
