@@ -62,7 +62,7 @@ function addDemo(program: Command): void {
   program
     .command("demo")
     .description("run two pods on a daemon of their own, show what happens, remove all of it")
-    .option("--subnet <cidr>", "IPv4 range of the demo's network", "10.88.0.0/16")
+    .option("--subnet <cidr>", "IPv4 range of the demo's network (default: the first free one from 10.88.0.0/16 on)")
     .option("--bridge <name>", "name of the demo's bridge", "crib-demo0")
     .option("--verbose", "show the daemon's log")
     .addHelpText(
