@@ -27,6 +27,7 @@ export { pinNamespaces, unpinNamespace } from "./namespaces/pin-namespaces.ts";
 export type { PinRequest } from "./namespaces/pin-request.ts";
 export { sysctlNamespace } from "./namespaces/sysctl.ts";
 export { inNamespaces, type NamespacePaths, withNetns } from "./namespaces/thread-namespaces.ts";
+export { removeDeadBridge } from "./network/remove-dead-bridge.ts";
 export { bootId } from "./processes/boot-id.ts";
 export { findProcessesByEnv, type FoundProcess } from "./processes/find-processes.ts";
 export { openPidfd, type Pidfd, signalProcess } from "./processes/pidfd.ts";

@@ -1,5 +1,4 @@
 export { removePodSandbox, runPodSandbox, type SandboxFlow, sandboxFlows, stopPodSandbox } from "./flows.ts";
-export { markPlugins } from "./mark-plugins.ts";
 export { type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
 export { PodSandboxService, type PodSandboxesOptions } from "./pod-sandboxes.ts";
 export { type Places, podCgroupPath, sandboxName } from "./pod-names.ts";

@@ -15,6 +15,8 @@ export interface SandboxLifeOptions {
   readonly store: SandboxStore;
   readonly rows: SandboxRows;
   readonly retries: Retries;
+  /** Settles when nothing runs any more that an earlier daemon started for rows that are half-way. */
+  readonly straysEnded: Promise<void>;
   /** Milliseconds for a whole RunPodSandbox; the kubelet waits four minutes. */
   readonly runBudgetMs: number;
   readonly publish: (kind: SandboxEvent["kind"], record: SandboxRecord) => void;
@@ -127,6 +129,7 @@ export class SandboxLife {
 
   /** Undoes steps of RunPodSandbox and drops the row; when that fails, the row says why and is tried again later. */
   async #undoSteps(id: string, begun?: ReadonlySet<string>): Promise<void> {
+    await this.#options.straysEnded;
     const [first] = await this.#options.rows.backward(runPodSandbox, id, begun);
     if (first) throw this.#keepProblem(id, `undo ${runPodSandbox.name}`, first.step, first.error);
     await this.#forget(id);
@@ -134,6 +137,7 @@ export class SandboxLife {
 
   /** Runs a flow that is only ever finished, never undone. */
   async #finish(flow: SandboxFlow, id: string): Promise<void> {
+    await this.#options.straysEnded;
     try {
       await this.#options.rows.forward(flow, id, new AbortController().signal);
     } catch (reason) {

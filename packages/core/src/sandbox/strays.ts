@@ -12,6 +12,12 @@ export function markerEnv(instance: string, rowId: string): Readonly<Record<stri
   return { [markerVariables.instance]: instance, [markerVariables.row]: rowId };
 }
 
+/**
+ * Milliseconds that helpers have to end by themselves. A plugin killed at the wrong instant leaves what no DEL can free
+ * (host-local makes the file of an address before it writes the owner into it; measured with 1.1.1).
+ */
+const graceMs = 2_000;
+
 /** Milliseconds for a killed process to go. */
 const goneMs = 10_000;
 
@@ -20,8 +26,9 @@ export interface Strays {
   /** Row ids that have processes, from one scan of /proc. */
   rows(): Promise<ReadonlySet<string>>;
   /**
-   * Kills helpers of these rows (CNI plugins and their children, `shim start`, `shim delete`, runc) and waits until
-   * they are gone. Shims that serve are left alone unless `shimsToo`.
+   * Ends helpers of these rows (CNI plugins and their children, `shim start`, `shim delete`, runc) and waits until
+   * they are gone; they have a moment to end by themselves, then they are killed. Shims that serve are left alone
+   * unless `shimsToo`.
    */
   end(ids: ReadonlySet<string>, options: { readonly shimsToo: boolean }): Promise<void>;
 }
@@ -42,6 +49,9 @@ export function createStrays(instance: string): Strays {
       return new Set((await scan()).map(({ row }) => row));
     },
     async end(ids, { shimsToo }): Promise<void> {
+      const helpers = (await scan()).filter((entry) => ids.has(entry.row) && !isServingShim(entry.cmdline));
+      // Those that do not end are killed below; the wait itself has nothing to report.
+      await Promise.allSettled(helpers.map((helper) => waitProcessGone(helper, { timeoutMs: graceMs })));
       // A process may fork between the scan and its death, so the scan is repeated until it finds nothing.
       for (let round = 0; round < 10; round++) {
         const targets = (await scan()).filter(

@@ -7,14 +7,13 @@ import {
   createRetries,
   createSandboxRows,
   createStrays,
-  markPlugins,
+  endLeftStrays,
   PodSandboxService,
   type RuntimeHandler,
-  type Strays,
 } from "@crib/core/sandbox";
 import { createShims, type Shims, type TaskLog } from "@crib/core/tasks";
 import { Code, StatusError } from "@crib/errdefs";
-import { type Cni, createCni, spawnExec } from "@crib/libcni";
+import { type Cni, createCni } from "@crib/libcni";
 import { bootId } from "@crib/linux";
 import type { SandboxController } from "@crib/sandboxer";
 
@@ -30,7 +29,6 @@ const stopGraceMs = 0;
 export interface Daemon extends AsyncDisposable {
   readonly sandboxes: PodSandboxService;
   readonly store: SandboxStore;
-  readonly strays: Strays;
   readonly cni: Cni;
   readonly networks: DaemonNetworks;
   readonly shims: Shims;
@@ -49,10 +47,13 @@ export async function compose(
   const database = parts.use(await openDatabase(join(config.root, "metadata.db")));
   const store = await openSandboxStore(database, openRecordCopies(join(config.root, "sandboxes")));
   const strays = createStrays(instance);
+  // Begins now and is waited for by each row that is undone or finished, so that it holds up nothing else.
+  const straysEnded = endLeftStrays(store, strays);
+  straysEnded.catch(() => {}); // whoever waits for it sees the failure
   const cni = createCni({
     pluginDirs: config.cni.binDirs,
     cacheDir: join(config.root, "cni"),
-    exec: markPlugins(spawnExec({ scratchDir: join(config.root, "cni") }), instance),
+    scratchDir: config.state,
     onStderr: (stderr) => log.debug(stderr, "CNI plugin wrote to stderr"),
   });
   const networks = parts.use(await openNetworks(config, cni, log));
@@ -105,6 +106,7 @@ export async function compose(
       controllers,
       networksFor: (handler) => networks.forHandler(handler),
     },
+    straysEnded,
     retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),
     runBudgetMs: config.flow.runPodSandboxBudgetMs,
     log,
@@ -113,7 +115,6 @@ export async function compose(
   return {
     sandboxes,
     store,
-    strays,
     cni,
     networks,
     shims,

@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { endLeftStrays } from "@crib/core/sandbox";
 import { removeDeadSocket, serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
@@ -46,7 +45,6 @@ export async function serve(config: DaemonConfig): Promise<void> {
   parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(socketMs)));
   const daemon = parts.use(await compose(config, instance, eventsAddress, log));
   reportStore(daemon, log);
-  await endLeftStrays(daemon.store, daemon.strays);
   const gate = { isOpen: false };
   const server = await openServer(config, daemon, gate, log);
   parts.defer(() => server.close());

@@ -1,7 +1,10 @@
 import { type AttachedResult, type Attachment, mergeResults, parseNetworkList, podAddresses } from "@crib/libcni";
 import { namespaceState } from "@crib/linux";
 
+import { ownerOf } from "../sandbox-id.ts";
+import { markerEnv } from "../strays.ts";
 import type { PlannedNetwork, SandboxFacts, SandboxPlan } from "../types.ts";
+import { removeDeadBridges } from "./dead-bridge.ts";
 import type { SandboxStepContext } from "./types.ts";
 
 /** The CNI configuration of the loopback plugin, where that is wanted instead of the native way. */
@@ -16,6 +19,7 @@ export async function attach(context: SandboxStepContext): Promise<Partial<Sandb
   const { plan, deps, id, signal, midpoint } = context;
   const { cni } = deps;
   const networks = deps.loopbackPlugin ? [loopback, ...plan.networks] : plan.networks;
+  for (const network of networks) removeDeadBridges(network.config);
   const attempts = networks.map((network) =>
     cni.add(parseNetworkList(network.config, network.name), attachment(plan, id, network.ifName), signal),
   );
@@ -61,5 +65,7 @@ function attachment(plan: SandboxPlan, id: string, ifName: string): Attachment {
     ifName,
     args: plan.cniArgs,
     capabilityArgs: plan.capabilityArgs,
+    // Marks the plugins and what they start, so that a later daemon finds them when this one dies meanwhile.
+    env: markerEnv(ownerOf(id) ?? "", id),
   };
 }
