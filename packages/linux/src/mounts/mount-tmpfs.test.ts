@@ -1,4 +1,4 @@
-import { equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { mkdirSync, statfsSync, statSync } from "node:fs";
 import { test } from "node:test";
 
@@ -24,6 +24,14 @@ test("a tmpfs has the size, mode and flags asked for", needsRoot, async (t) => {
     code: Code.NotFound,
     message: `mounting tmpfs "tmpfs" on "${directory}/none": ENOENT: no such file or directory`,
   });
+});
+
+test("a tmpfs belongs to whom it is given, from its birth", needsRoot, (t) => {
+  const directory = temporaryDirectory(t);
+  mkdirSync(`${directory}/shm`);
+  mountTmpfs(`${directory}/shm`, { sizeBytes: 65_536, uid: 700_000, gid: 800_000 });
+  const { uid, gid, mode } = statSync(`${directory}/shm`);
+  deepEqual([uid, gid, mode & 0o7777], [700_000, 800_000, 0o1777]);
 });
 
 test("a mount can be made private", needsRoot, async (t) => {
