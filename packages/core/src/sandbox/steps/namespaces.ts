@@ -3,10 +3,12 @@ import { dirname } from "node:path";
 
 import { pinNamespaces, pinNamespacesInUserns, unpinNamespace } from "@crib/linux";
 
+import { ownerOf } from "../sandbox-id.ts";
+import { markerEnv } from "../strays.ts";
 import type { SandboxStepContext } from "./types.ts";
 
 /** Makes the pod's namespaces and keeps each alive by a bind mount, with `lo` up, host name and sysctls set. */
-export async function pin({ plan, deps, midpoint }: SandboxStepContext): Promise<void> {
+export async function pin({ id, plan, deps, signal, midpoint }: SandboxStepContext): Promise<void> {
   const { net, ipc, uts, user } = plan.namespaces;
   await Promise.all(
     [net, ipc].flatMap((path) => (path === undefined ? [] : [mkdir(dirname(path), { recursive: true, mode: 0o755 })])),
@@ -21,7 +23,8 @@ export async function pin({ plan, deps, midpoint }: SandboxStepContext): Promise
   };
   if (user !== undefined && plan.userNamespace) {
     const { uids, gids } = plan.userNamespace;
-    await pinNamespacesInUserns({ ...request, user, uidMappings: uids, gidMappings: gids });
+    const helperEnv = markerEnv(ownerOf(id) ?? "", id);
+    await pinNamespacesInUserns({ ...request, user, uidMappings: uids, gidMappings: gids, helperEnv }, signal);
   } else {
     pinNamespaces(request);
   }

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 
 import { mountTmpfs, umountTree } from "@crib/linux";
+import type { IdMapping } from "@crib/sandboxer";
 
 import type { SandboxStepContext } from "./types.ts";
 
@@ -11,11 +12,17 @@ const shmBytes = 64 * 1024 * 1024;
 export async function mountShm({ plan, midpoint }: SandboxStepContext): Promise<void> {
   await mkdir(plan.shmPath, { recursive: true, mode: 0o700 });
   await midpoint();
-  mountTmpfs(plan.shmPath, { sizeBytes: shmBytes, mode: 0o1777 });
+  // In a user namespace its root owns it, as everywhere else; the host's root would be nobody there.
+  const { uids = [], gids = [] } = plan.userNamespace ?? {};
+  mountTmpfs(plan.shmPath, { sizeBytes: shmBytes, mode: 0o1777, uid: hostIdOfRoot(uids), gid: hostIdOfRoot(gids) });
 }
 
 /** Unmounts it; not mounted is success. */
 export async function unmountShm({ plan, midpoint }: SandboxStepContext): Promise<void> {
   await umountTree(plan.shmPath);
   await midpoint();
+}
+
+function hostIdOfRoot(mappings: readonly IdMapping[]): number | undefined {
+  return mappings.find(({ containerId }) => containerId === 0)?.hostId;
 }
