@@ -15,7 +15,7 @@ import type {
 
 import { checkTaskId, type Shim, Turns } from "../../tasks/index.ts";
 import { endByKernel, endPause } from "./end-pause.ts";
-import { preparePauseSpec } from "./pause-bundle.ts";
+import { preparePauseBundle } from "./pause-bundle.ts";
 import { taskShimSpec } from "./pause-spec.ts";
 import { createPause, killedExitCode, pauseExit, unknownExitCode, watchPause } from "./pause-task.ts";
 import { podInfo } from "./pod-info.ts";
@@ -48,7 +48,7 @@ class PodsandboxController implements SandboxController {
     const pod = new Pod(sandbox, this.#needsPause(sandbox));
     this.#pods.set(id, pod);
     try {
-      if (pod.hasPause) await this.#startPauseShim(sandbox, signal);
+      if (pod.hasPause) await this.#startPauseShim(pod, signal);
     } catch (error) {
       this.#pods.delete(id);
       throw error;
@@ -69,7 +69,7 @@ class PodsandboxController implements SandboxController {
     }
     const { shims } = this.#options;
     const shim = await shims.open(id, signal);
-    const process = await createPause(shim, signal);
+    const process = await createPause(shim, pod.rootfsMounts, signal);
     pod.state = { kind: "ready", createdAt, process };
     this.#watch(pod, shim);
     await shim.tasks.start(id, "", signal);
@@ -173,10 +173,12 @@ class PodsandboxController implements SandboxController {
     this.#pods.delete(id);
   }
 
-  async #startPauseShim(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+  async #startPauseShim(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { sandbox } = pod;
     const handler = this.#options.handlerOf(sandbox.runtimeHandler);
     const { runtimeType, runtimePath, options } = handler;
-    const specJson = await preparePauseSpec(this.#options, sandbox, handler);
+    const { specJson, rootfsMounts } = await preparePauseBundle(this.#options, sandbox, handler);
+    pod.rootfsMounts = rootfsMounts;
     await this.#options.shims.start({ id: sandbox.id, runtimeType, runtimePath, options, specJson }, signal);
   }
 
@@ -184,7 +186,7 @@ class PodsandboxController implements SandboxController {
     const { id } = pod.sandbox;
     try {
       const shim = await this.#options.shims.open(id, signal);
-      const exit = await pauseExit(shim, signal);
+      const exit = await pauseExit(shim, pod.process, signal);
       if (exit === undefined) this.#watch(pod, shim);
       else pod.exit.settle(exit.exitCode, exit.exitedAt);
     } catch (error) {

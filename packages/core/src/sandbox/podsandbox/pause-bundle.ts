@@ -11,12 +11,27 @@ import type { PodsandboxHandler, PodsandboxOptions } from "./types.ts";
 /** What kubelet and containerd give a pod's own process: it is the last to be killed for memory. */
 const wantedOomScoreAdj = -998;
 
-/** The OCI specification of a pod's pause process on this host, as JSON; the root file system it names is there. */
-export async function preparePauseSpec(
+/** What a pause container is made of. */
+export interface PauseBundle {
+  /** The OCI specification as JSON. */
+  readonly specJson: string;
+  /** What the shim mounts on the bundle's `rootfs` before the runtime is called. */
+  readonly rootfsMounts: readonly RootfsMount[];
+}
+
+/** A mount as the task service takes it. */
+export interface RootfsMount {
+  readonly type: string;
+  readonly source: string;
+  readonly options: string[];
+}
+
+/** The specification of a pod's pause process on this host; the root file system it needs is there. */
+export async function preparePauseBundle(
   options: Pick<PodsandboxOptions, "rootDir" | "pauseCommand">,
   sandbox: Sandbox,
   handler: PodsandboxHandler,
-): Promise<string> {
+): Promise<PauseBundle> {
   const [program, ...args] = options.pauseCommand;
   const [rootfs, seccomp, oomScoreAdj, hasSelinux, hasResolvConf] = await Promise.all([
     ensurePauseRootfs(options.rootDir, program),
@@ -25,8 +40,10 @@ export async function preparePauseSpec(
     exists("/sys/fs/selinux/enforce"),
     exists(`${sandbox.rootDir}/resolv.conf`),
   ]);
+  // The root of a user namespace cannot pass through the daemon's own directory: its pods see the rootfs in their bundle.
+  const isInBundle = sandbox.namespaces.user !== undefined;
   const spec = pauseSpec(sandbox, {
-    rootfs,
+    rootfs: isInBundle ? "rootfs" : rootfs,
     args: [pausePath, ...args],
     oomScoreAdj,
     seccomp,
@@ -34,7 +51,8 @@ export async function preparePauseSpec(
     hasResolvConf,
     systemdCgroup: handler.options["SystemdCgroup"] === true,
   });
-  return JSON.stringify(spec);
+  const rootfsMounts = isInBundle ? [{ type: "bind", source: rootfs, options: ["rbind", "ro"] }] : [];
+  return { specJson: JSON.stringify(spec), rootfsMounts };
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -119,10 +119,16 @@ function isMapped(mappings: readonly IdMapping[], id: number): boolean {
 
 function mountsOf(sandbox: Sandbox, hasResolvConf: boolean): readonly Mount[] {
   const bind = ["rbind", "ro", "nosuid", "nodev", "noexec"];
+  const unusable = ["nosuid", "noexec", "nodev"];
   // Group 5 is "tty"; a user namespace that does not map it cannot use it.
   const tty = isMapped(sandbox.gidMappings, 5) ? ["gid=5"] : [];
+  // A user namespace may mount proc, sysfs and mqueue only for a namespace that it owns. The runtime needs some /proc;
+  // the pause needs neither of the others.
+  const isOwner = (hasHosts: boolean): boolean => sandbox.namespaces.user === undefined || !hasHosts;
   return [
-    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    isOwner(sandbox.pidMode === "node")
+      ? { destination: "/proc", type: "proc", source: "proc", options: unusable }
+      : { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", ...unusable] },
     {
       destination: "/dev",
       type: "tmpfs",
@@ -135,8 +141,12 @@ function mountsOf(sandbox: Sandbox, hasResolvConf: boolean): readonly Mount[] {
       source: "devpts",
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty],
     },
-    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
-    { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
+    ...(isOwner(sandbox.hostIpc)
+      ? [{ destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: unusable }]
+      : []),
+    ...(isOwner(sandbox.hostNetwork)
+      ? [{ destination: "/sys", type: "sysfs", source: "sysfs", options: [...unusable, "ro"] }]
+      : []),
     { destination: "/dev/shm", type: "bind", source: sandbox.shmPath, options: bind },
     ...(hasResolvConf
       ? [{ destination: "/etc/resolv.conf", type: "bind", source: `${sandbox.rootDir}/resolv.conf`, options: bind }]

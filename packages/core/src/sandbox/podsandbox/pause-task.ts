@@ -7,6 +7,7 @@ import type { ExitStatus, ProcessIdentity } from "@crib/sandboxer";
 import { Status } from "@crib/wire/task";
 
 import { identityOf, packRuntimeOptions, type Shim, type Shims, toKernelIdentity } from "../../tasks/index.ts";
+import type { RootfsMount } from "./pause-bundle.ts";
 import type { PodExit } from "./pod-exit.ts";
 
 /** Exit code of a pause whose end nobody saw, as containerd reports it. */
@@ -18,11 +19,21 @@ export const killedExitCode = 137;
 /** How often a shim that hangs is asked again, and its pause looked at meanwhile. */
 const hungPollMs = 250;
 
+/** How long a shim may take to reap a pause that has ended. */
+const reapMs = 2_000;
+
 /** Creates the pause task without standard streams; gives its init process, which does not run the pause program yet. */
-export async function createPause(shim: Shim, signal: AbortSignal): Promise<ProcessIdentity> {
+export async function createPause(
+  shim: Shim,
+  rootfsMounts: readonly RootfsMount[],
+  signal: AbortSignal,
+): Promise<ProcessIdentity> {
   const { id, bundle, tasks } = shim;
   const options = packRuntimeOptions(shim.runtimeType, shim.options);
-  const pid = await tasks.create({ id, bundle, ...(options === undefined ? {} : { options }) }, signal);
+  const pid = await tasks.create(
+    { id, bundle, rootfs: [...rootfsMounts], ...(options === undefined ? {} : { options }) },
+    signal,
+  );
   const process = identityOf(pid);
   if (process === undefined) {
     throw new StatusError(Code.FailedPrecondition, `creating the pause of "${id}": process ${pid} has ended at once`);
@@ -31,10 +42,17 @@ export async function createPause(shim: Shim, signal: AbortSignal): Promise<Proc
 }
 
 /** How the shim says the pause is: its exit, or undefined while it runs. NotFound when the shim does not know it. */
-export async function pauseExit(shim: Shim, signal: AbortSignal): Promise<ExitStatus | undefined> {
+export async function pauseExit(
+  shim: Shim,
+  process: ProcessIdentity | undefined,
+  signal: AbortSignal,
+): Promise<ExitStatus | undefined> {
   const { status, exitStatus, exitedAt } = await shim.tasks.state(shim.id, "", signal);
-  if (status !== Status.STOPPED) return undefined;
-  return { exitCode: exitStatus, exitedAt: dateOf(exitedAt) };
+  if (status === Status.STOPPED) return { exitCode: exitStatus, exitedAt: dateOf(exitedAt) };
+  if (process === undefined || isProcessAlive(toKernelIdentity(process))) return undefined;
+  // It has just ended and the shim has yet to reap it.
+  const end = await shim.tasks.wait(shim.id, "", signal, { timeoutMs: reapMs });
+  return { exitCode: end.exitStatus, exitedAt: dateOf(end.exitedAt) };
 }
 
 /** What is watched, and what to do when it ends. */

@@ -1,5 +1,6 @@
 import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 
+import type { RootfsMount } from "./pause-bundle.ts";
 import { PodExit } from "./pod-exit.ts";
 
 /** Where the boundary of a pod stands; that it has ended is told by `Pod.exit`. */
@@ -13,6 +14,8 @@ export class Pod {
   readonly hasPause: boolean;
   readonly exit = new PodExit();
   state: PodState = { kind: "created" };
+  /** What the shim mounts for the pause; known from `create` to `start`. */
+  rootfsMounts: readonly RootfsMount[] = [];
   /** The pause task has been killed and deleted by the shim itself: nothing of it is left to look for. */
   isTaskDeleted = false;
   /** Aborted when the pod is being shut down: what watches it stops. */
