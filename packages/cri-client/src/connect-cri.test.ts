@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects, throws } from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code, type StatusError } from "@crib/errdefs";
 import {
+  ContainerEventResponseSchema,
   PodSandboxStatusResponseSchema,
   RuntimeService,
   StreamPodSandboxesResponseSchema,
@@ -17,17 +18,33 @@ import {
   ServerCredentials,
   status,
   type ServerUnaryCall,
+  type UntypedServiceImplementation,
   type ServerWritableStream,
   type sendUnaryData,
 } from "@grpc/grpc-js";
 
 import { connectCri, type CriClient, grpcServiceDefinition } from "./index.ts";
 
-async function startServer(t: TestContext): Promise<CriClient> {
+/** A client of an in-process server that has the given handlers; both end with the test. */
+async function serve(t: TestContext, handlers: UntypedServiceImplementation): Promise<{ readonly client: CriClient }> {
   const dir = await mkdtemp(join(tmpdir(), "crib-client-"));
-  const server = new Server();
-  const definition = grpcServiceDefinition(RuntimeService);
-  server.addService(definition, {
+  const address = `unix://${join(dir, "s.sock")}`;
+  const server = new Server({ "grpc.max_send_message_length": -1 });
+  server.addService(grpcServiceDefinition(RuntimeService), handlers);
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
+  });
+  const client = connectCri(address);
+  t.after(async () => {
+    client.close();
+    server.forceShutdown();
+    await rm(dir, { recursive: true });
+  });
+  return { client };
+}
+
+async function startServer(t: TestContext): Promise<CriClient> {
+  const { client } = await serve(t, {
     version: (_call: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<unknown>) =>
       reply(null, create(VersionResponseSchema, { runtimeName: "crib" })),
     podSandboxStatus: (call: ServerUnaryCall<{ podSandboxId: string }, unknown>, reply: sendUnaryData<unknown>) => {
@@ -40,17 +57,6 @@ async function startServer(t: TestContext): Promise<CriClient> {
       for (const id of ["a", "b"]) call.write(create(StreamPodSandboxesResponseSchema, { podSandboxes: [{ id }] }));
       call.end();
     },
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${join(dir, "s.sock")}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
-    );
-  });
-  const client = connectCri(`unix://${join(dir, "s.sock")}`);
-  t.after(async () => {
-    client.close();
-    server.forceShutdown();
-    await rm(dir, { recursive: true });
   });
   return client;
 }
@@ -77,16 +83,57 @@ test("a call ends with its deadline and with its signal", async (t) => {
   });
   const abort = new AbortController();
   const call = client.runtime.podSandboxStatus({ podSandboxId: "slow" }, { signal: abort.signal });
-  setTimeout(() => abort.abort(), 20);
-  await rejects(call, { code: Code.Canceled });
+  setTimeout(() => abort.abort(new Error("pod removed")), 20);
+  await rejects(call, { code: Code.Canceled, message: /pod removed/ });
+  await rejects(client.runtime.version({}, { signal: abort.signal }), { code: Code.Canceled });
+  const late = AbortSignal.timeout(20);
+  await rejects(client.runtime.podSandboxStatus({ podSandboxId: "slow" }, { signal: late }), {
+    code: Code.DeadlineExceeded,
+  });
+});
+
+test("leaving a stream early, or aborting it, cancels it at the server", async (t) => {
+  const cancelled: string[] = [];
+  const { client } = await serve(t, {
+    getContainerEvents: (call: ServerWritableStream<unknown, unknown>) => {
+      call.on("cancelled", () => cancelled.push("cancelled"));
+      call.write(create(ContainerEventResponseSchema, { containerId: "first" }));
+    },
+  });
+  for await (const { containerId } of client.runtime.getContainerEvents({})) {
+    equal(containerId, "first");
+    break;
+  }
+  const abort = new AbortController();
+  await rejects(
+    async () => {
+      for await (const _ of client.runtime.getContainerEvents({}, { signal: abort.signal })) abort.abort();
+    },
+    { code: Code.Canceled },
+  );
+  for (let i = 0; i < 100 && cancelled.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  equal(cancelled.length, 2);
+});
+
+test("a message of 16 MiB passes, a larger one is ResourceExhausted", async (t) => {
+  const mebibyte = 1024 * 1024;
+  const { client } = await serve(t, {
+    version: (call: ServerUnaryCall<{ version: string }, unknown>, reply: sendUnaryData<unknown>) =>
+      reply(null, create(VersionResponseSchema, { runtimeName: "x".repeat(Number(call.request.version) * mebibyte) })),
+  });
+  equal((await client.runtime.version({ version: "15" })).runtimeName.length, 15 * mebibyte);
+  await rejects(client.runtime.version({ version: "17" }), { code: Code.ResourceExhausted });
+});
+
+test("an address of another kind is refused", () => {
+  throws(() => connectCri("tcp://127.0.0.1:1"), { code: Code.InvalidArgument, message: /"tcp:\/\/127.0.0.1:1"/ });
+  throws(() => connectCri(""), { code: Code.InvalidArgument });
 });
 
 test("a server stream is iterated, and one that is not there is Unimplemented", async (t) => {
   const client = await startServer(t);
   const ids: string[] = [];
-  for await (const { podSandboxes } of client.runtime.streamPodSandboxes({}) as AsyncIterable<{
-    podSandboxes: { id: string }[];
-  }>) {
+  for await (const { podSandboxes } of client.runtime.streamPodSandboxes({})) {
     ids.push(...podSandboxes.map(({ id }) => id));
   }
   deepEqual(ids, ["a", "b"]);

@@ -1,3 +1,4 @@
+import { Code, StatusError } from "@crib/errdefs";
 import { ImageService, RuntimeService } from "@crib/wire/cri";
 import { Client, credentials } from "@grpc/grpc-js";
 
@@ -21,12 +22,12 @@ export interface CriClient extends AsyncDisposable {
 }
 
 /**
- * A client of the CRI endpoint at a Unix socket, given as a path or as `unix:///path`. Connects with the first call; a
- * daemon that is away makes calls fail with Unavailable, and the next one dials again.
+ * A client of the CRI endpoint at a Unix socket, given as a path or as `unix:///path`; an address of another kind fails with
+ * InvalidArgument. Connects with the first call; a daemon that is away makes calls fail with Unavailable, and the next one
+ * dials again.
  */
 export function connectCri(endpoint: string, options: ConnectCriOptions = {}): CriClient {
-  const path = endpoint.replace(/^unix:\/\//, "");
-  const channel = new Client(`unix:${path}`, credentials.createInsecure(), {
+  const channel = new Client(`unix:${socketPath(endpoint)}`, credentials.createInsecure(), {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
     // A daemon is back within a second after a restart; grpc's own back-off would have its clients wait for minutes.
@@ -44,4 +45,10 @@ export function connectCri(endpoint: string, options: ConnectCriOptions = {}): C
       close();
     },
   };
+}
+
+function socketPath(endpoint: string): string {
+  const path = endpoint.replace(/^unix:(\/\/)?/, "");
+  if (path !== "" && !path.includes("://")) return path;
+  throw new StatusError(Code.InvalidArgument, `connecting to "${endpoint}": expected a path or unix:///path`);
 }

@@ -9,14 +9,14 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { StatusError, toCode } from "@crib/errdefs";
+import { Code, StatusError, toCode } from "@crib/errdefs";
 import { type CallOptions as GrpcCallOptions, type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
 
 import { grpcServiceDefinition } from "./grpc-service-definition.ts";
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Aborting it cancels the call, which then fails with Canceled. */
+  /** Aborting it cancels the call, at the server too. It fails with the class of the reason, else Canceled. */
   readonly signal?: AbortSignal;
   /** Milliseconds until DeadlineExceeded. Default: that of the client. */
   readonly timeoutMs?: number;
@@ -32,7 +32,10 @@ type ServerStreamCall<I extends DescMessage, O extends DescMessage> = (
   options?: CallOptions,
 ) => AsyncIterable<MessageShape<O>>;
 
-/** A client of a service: one method for each RPC, unary and server-streaming ones; failures are `StatusError`s. */
+/**
+ * A client of a service: a method for each RPC that takes one request; failures are `StatusError`s. Leaving a stream early
+ * cancels it.
+ */
 export type ServiceClient<S extends DescService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
     ? UnaryCall<I, O>
@@ -44,16 +47,14 @@ export type ServiceClient<S extends DescService> = {
 /** A client of `service` over an open channel. `timeoutMs` is for unary calls that set none; 0 is none. */
 export function grpcServiceClient<S extends DescService>(service: S, channel: Client, timeoutMs = 0): ServiceClient<S> {
   const definition = grpcServiceDefinition(service);
-  const methods = service.methods.map((method) => {
+  const calls: Record<string, unknown> = {};
+  for (const method of service.methods) {
     const wire = definition[method.localName];
-    if (!wire) throw new TypeError(`service ${service.typeName} has no method "${method.localName}"`);
-    const call =
-      method.methodKind === "server_streaming"
-        ? streamCall(channel, method, wire)
-        : unaryCall(channel, method, wire, timeoutMs);
-    return [method.localName, call] as const;
-  });
-  return Object.fromEntries(methods) as unknown as ServiceClient<S>;
+    if (wire === undefined) continue;
+    if (method.methodKind === "unary") calls[method.localName] = unaryCall(channel, method, wire, timeoutMs);
+    if (method.methodKind === "server_streaming") calls[method.localName] = streamCall(channel, method, wire);
+  }
+  return calls as ServiceClient<S>;
 }
 
 type Wire = ReturnType<typeof grpcServiceDefinition>[string];
@@ -62,7 +63,8 @@ function unaryCall(channel: Client, method: DescMethod, wire: Wire, defaultMs: n
   return (request: MessageInitShape<DescMessage>, options: CallOptions = {}): Promise<Message> =>
     new Promise((resolve, reject) => {
       const { signal } = options;
-      if (signal?.aborted) return reject(StatusError.from(signal.reason, method.name));
+      const aborted = abortError(signal, method);
+      if (aborted) throw aborted;
       const call = channel.makeUnaryRequest(
         wire.path,
         wire.requestSerialize,
@@ -72,7 +74,7 @@ function unaryCall(channel: Client, method: DescMethod, wire: Wire, defaultMs: n
         deadlineOf(options.timeoutMs ?? defaultMs),
         (error, response) => {
           signal?.removeEventListener("abort", cancel);
-          if (error) reject(toStatusError(error));
+          if (error) reject(abortError(signal, method) ?? toStatusError(error));
           else resolve(response as Message);
         },
       );
@@ -84,7 +86,8 @@ function unaryCall(channel: Client, method: DescMethod, wire: Wire, defaultMs: n
 function streamCall(channel: Client, method: DescMethod, wire: Wire) {
   return async function* (request: MessageInitShape<DescMessage>, options: CallOptions = {}): AsyncGenerator<Message> {
     const { signal } = options;
-    signal?.throwIfAborted();
+    const aborted = abortError(signal, method);
+    if (aborted) throw aborted;
     const call = channel.makeServerStreamRequest(
       wire.path,
       wire.requestSerialize,
@@ -98,12 +101,20 @@ function streamCall(channel: Client, method: DescMethod, wire: Wire) {
     try {
       for await (const message of call) yield message as Message;
     } catch (reason) {
-      throw toStatusError(reason as ServiceError);
+      throw abortError(signal, method) ?? toStatusError(reason as ServiceError);
     } finally {
       signal?.removeEventListener("abort", cancel);
       call.cancel();
     }
   };
+}
+
+/** What a call fails with once its caller has given up. */
+function abortError(signal: AbortSignal | undefined, method: DescMethod): StatusError | undefined {
+  if (signal?.aborted !== true) return undefined;
+  const error = StatusError.from(signal.reason, `calling "${method.name}"`);
+  // A reason without a class of its own is still a cancellation.
+  return error.code === Code.Unknown ? new StatusError(Code.Canceled, error.message, { cause: error.cause }) : error;
 }
 
 function deadlineOf(timeoutMs: number): GrpcCallOptions {
