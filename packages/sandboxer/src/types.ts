@@ -59,7 +59,7 @@ export interface Sandbox {
   readonly gidMappings: readonly IdMapping[];
   readonly security: SandboxSecurity;
   readonly sysctls: Readonly<Record<string, string>>;
-  /** The cgroup of the pod itself, absolute below the hierarchy's root, ending in `crib-ID`. */
+  /** The cgroup of the pod itself, absolute below the hierarchy's root, ending in `crib-ID`. It exists when `start` is called. */
   readonly cgroupPath: string;
   readonly resources: SandboxResources;
   readonly overhead: SandboxResources;

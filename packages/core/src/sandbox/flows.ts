@@ -25,12 +25,13 @@ const networkTurn = (plan: SandboxPlan): readonly string[] =>
   turnIs(plan, "after-start") || netnsByController(plan) ? ["namespaces.pin", "sandbox.start"] : ["namespaces.pin"];
 const createTurn = (plan: SandboxPlan): readonly string[] => [
   "namespaces.pin",
-  "cgroup.create",
   "shm.mount",
   ...(turnIs(plan, "before-create") ? ["network.attach"] : []),
 ];
 const startTurn = (plan: SandboxPlan): readonly string[] => [
   "sandbox.create",
+  // Preparing puts no process into the cgroup, so it need not wait for the eleven directories that this can be.
+  "cgroup.create",
   ...(turnIs(plan, "before-start") ? ["network.attach"] : []),
 ];
 
