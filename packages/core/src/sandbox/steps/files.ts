@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -20,11 +20,9 @@ export async function writeFiles({ plan, midpoint }: SandboxStepContext): Promis
   ]);
   const hostName = plan.hostNetwork ? hostname() : plan.hostname;
   await Promise.all([
-    writeFile(join(plan.rootDir, "hostname"), `${hostName}\n`, { mode: 0o644 }),
-    writeFile(join(plan.rootDir, "hosts"), hosts, { mode: 0o644 }),
-    writeFile(join(plan.rootDir, "resolv.conf"), plan.dns ? formatResolvConf(plan.dns) : (resolvConf ?? ""), {
-      mode: 0o644,
-    }),
+    writeReadable(join(plan.rootDir, "hostname"), `${hostName}\n`),
+    writeReadable(join(plan.rootDir, "hosts"), hosts),
+    writeReadable(join(plan.rootDir, "resolv.conf"), plan.dns ? formatResolvConf(plan.dns) : (resolvConf ?? "")),
   ]);
 }
 
@@ -47,6 +45,13 @@ export function formatResolvConf(dns: DnsConfig): string {
     ...(dns.options.length > 0 ? [`options ${dns.options.join(" ")}`] : []),
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Writes a file that any user of a container may read, whatever the daemon's umask; its directory is closed to the host's users. */
+async function writeReadable(path: string, text: string): Promise<void> {
+  await using file = await open(path, "w", 0o644);
+  await file.chmod(0o644);
+  await file.writeFile(text);
 }
 
 async function readHostFile(path: string): Promise<string> {
