@@ -3,8 +3,17 @@ import { randomUUID } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { NamespaceMode, type PodSandboxConfigSchema, SecurityProfile_ProfileType } from "@crib/wire/cri";
 
+/** What a message is made from, without messages already made. */
+type Plain<T> = Exclude<NonNullable<T>, { readonly $typeName: string }>;
+
 /** A PodSandboxConfig as it is given to the client. */
-export type PodConfig = MessageInitShape<typeof PodSandboxConfigSchema>;
+export type PodConfig = Plain<MessageInitShape<typeof PodSandboxConfigSchema>>;
+
+/** One that has all that the kubelet sends. */
+export type KubeletPodConfig = PodConfig & {
+  readonly metadata: Plain<PodConfig["metadata"]>;
+  readonly linux: Plain<PodConfig["linux"]>;
+};
 
 /** Which namespaces a pod shares with its node. */
 export interface SharedNamespaces {
@@ -14,7 +23,7 @@ export interface SharedNamespaces {
 }
 
 /** What the kubelet asks for when it starts a pod that sets nothing special; no other pod has this uid. */
-export function kubeletPodConfig(name: string, cgroupParent: string): PodConfig & { metadata: object; linux: object } {
+export function kubeletPodConfig(name: string, cgroupParent: string): KubeletPodConfig {
   const uid = randomUUID();
   return {
     metadata: { name, uid, namespace: "default", attempt: 0 },
@@ -48,7 +57,7 @@ export function securityContext({
   network = NamespaceMode.POD,
   pid = NamespaceMode.CONTAINER,
   ipc = NamespaceMode.POD,
-}: SharedNamespaces): NonNullable<NonNullable<PodConfig["linux"]>["securityContext"]> {
+}: SharedNamespaces): Plain<Plain<PodConfig["linux"]>["securityContext"]> {
   return {
     namespaceOptions: { network, pid, ipc },
     seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },

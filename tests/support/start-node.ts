@@ -13,7 +13,7 @@ import { eventually } from "./eventually.ts";
 import { hostListing, type HostListing } from "./host-listing.ts";
 import { type Lane, takeLane } from "./lane.ts";
 import { bridgePlugin, type Json, networkList, pluginNotesDir, portmapPlugin } from "./network-config.ts";
-import { kubeletPodConfig, type PodConfig } from "./pod-config.ts";
+import { kubeletPodConfig, type KubeletPodConfig, type PodConfig } from "./pod-config.ts";
 import { type Pod, podHandle } from "./pod.ts";
 import { toToml, type TomlValue } from "./to-toml.ts";
 
@@ -40,7 +40,7 @@ export interface PodOptions {
   readonly name?: string;
   readonly handler?: string;
   /** Changes the configuration that the kubelet would send. */
-  readonly change?: (config: ReturnType<typeof kubeletPodConfig>) => PodConfig;
+  readonly change?: (config: KubeletPodConfig) => PodConfig;
 }
 
 /** A crib of its own, with root, state, socket, network and cgroup that no other has. */
@@ -155,7 +155,6 @@ class LaneNode implements Node {
 
   async restart({ faults }: { readonly faults?: string } = {}): Promise<void> {
     if (this.#daemon) await this.kill();
-    this.#sound = faults === undefined;
     // A connection that was lost waits before it connects again.
     this.#cri.close();
     this.#cri = createCriClient(this.socket);
@@ -165,6 +164,7 @@ class LaneNode implements Node {
       ...(faults === undefined ? {} : { env: { CRIB_FAULTS: faults } }),
       ...(this.#options.umask === undefined ? {} : { umask: this.#options.umask }),
     });
+    this.#sound = faults === undefined;
   }
 
   async kill(): Promise<void> {
