@@ -15,5 +15,10 @@ export async function demoCommand({ subnet, bridge, verbose }: DemoOptions): Pro
     process.once(name, () => stop.abort(new StatusError(Code.Canceled, `running the demo: ended by ${name}`)));
   }
   const settings = { bridge, verbose: verbose ?? false, say: (line: string) => console.log(line) };
-  await runDemo(subnet === undefined ? settings : { ...settings, subnet }, stop.signal);
+  try {
+    await runDemo(subnet === undefined ? settings : { ...settings, subnet }, stop.signal);
+  } catch (reason) {
+    // Whatever the abort ended first says less than the signal; what went wrong while clearing up does not.
+    throw stop.signal.aborted && !(reason instanceof SuppressedError) ? stop.signal.reason : reason;
+  }
 }

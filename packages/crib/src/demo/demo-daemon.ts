@@ -86,5 +86,5 @@ function lastComplaint(log: string): string | undefined {
   const lines = log.split("\n").filter((line) => line !== "");
   const error = lines.findLast((line) => line.startsWith("crib: "));
   if (error !== undefined) return error.slice("crib: ".length);
-  return lines.findLast((line) => /"level":"(warn|error|fatal)"/.test(line)) ?? lines.at(-1);
+  return lines.findLast((line) => /"level":"(warn|error|fatal)"/.test(line));
 }

@@ -16,17 +16,22 @@ export interface DemoPod {
   readonly runMs: number;
 }
 
-/** Runs a pod with a network of its own, as the kubelet asks for one. */
+/**
+ * Runs a pod with a network of its own, as the kubelet asks for one. The call is not given up half-way: the daemon would
+ * go on without us, and a pod that nobody knows of could not be removed.
+ */
 export async function runDemoPod({ runtime }: CriClient, name: string, signal: AbortSignal): Promise<DemoPod> {
+  signal.throwIfAborted();
   const metadata = { name, namespace: "demo", uid: randomUUID(), attempt: 0 };
   const namespaceOptions = { network: NamespaceMode.POD, pid: NamespaceMode.CONTAINER, ipc: NamespaceMode.POD };
   const started = performance.now();
   const { podSandboxId: id } = await runtime.runPodSandbox(
     { config: { metadata, labels: { app: name }, linux: { securityContext: { namespaceOptions } } } },
-    { signal, timeoutMs: podMs },
+    { timeoutMs: podMs },
   );
   const runMs = performance.now() - started;
-  const { status } = await runtime.podSandboxStatus({ podSandboxId: id }, { signal });
+  signal.throwIfAborted();
+  const { status } = await runtime.podSandboxStatus({ podSandboxId: id });
   const ip = status?.network?.ip;
   if (!ip) throw new StatusError(Code.Internal, `running pod "${name}": it has no address`);
   return { name, id, ip, runMs };
