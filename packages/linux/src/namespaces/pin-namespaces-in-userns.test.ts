@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Code } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
+import { findProcessesByEnv } from "../processes/find-processes.ts";
 import { needsRoot, openDescriptors, ownNamespaces, temporaryDirectory } from "../testing/host.ts";
 import { interfaceStats } from "./interface-stats.ts";
 import { pinNamespacesInUserns } from "./pin-namespaces-in-userns.ts";
@@ -73,6 +74,30 @@ test("a failed call leaves no pin, helper or descriptor", needsRoot, async (t) =
     deepEqual(readdirSync(directory), ["taken"]);
   }
 });
+
+test(
+  "the helper can be recognised while it holds the namespaces, and ends with a failure then",
+  needsRoot,
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const before = [openDescriptors(), children()];
+    let held: readonly (readonly string[])[] = [];
+    const whileHeld = async (): Promise<void> => {
+      held = (await findProcessesByEnv("CRIB_TEST_HELPER")).map(({ env, cmdline }) => [
+        env["CRIB_TEST_HELPER"] ?? "",
+        ...cmdline,
+      ]);
+      throw new StatusError(Code.Aborted, "enough");
+    };
+    const helperEnv = { CRIB_TEST_HELPER: directory };
+    await rejects(pinNamespacesInUserns({ ...maps, net: `${directory}/net`, helperEnv, whileHeld }), {
+      code: Code.Aborted,
+    });
+    deepEqual(held, [[directory, "cat"]]);
+    deepEqual([openDescriptors(), children()], before);
+    deepEqual(readdirSync(directory), []);
+  },
+);
 
 test("an aborted call ends its helper and leaves nothing", needsRoot, async (t) => {
   const directory = temporaryDirectory(t);

@@ -27,6 +27,8 @@ export interface UsernsPinRequest extends PinRequest {
   readonly user?: string | undefined;
   /** Further environment of the short-lived helper process, so that it can be recognised after a crash. */
   readonly helperEnv?: Readonly<Record<string, string>> | undefined;
+  /** Awaited while the helper holds the new namespaces and none is pinned; a rejection fails the call. */
+  readonly whileHeld?: (() => Promise<void>) | undefined;
 }
 
 const helperPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -49,6 +51,7 @@ export async function pinNamespacesInUserns(request: UsernsPinRequest, signal?: 
   });
   try {
     await untilUnshared(helper, signal);
+    await request.whileHeld?.();
     pinFromHelper(helper, kinds, request, maps);
   } finally {
     // It is our own child and not reaped before Node tells, so the pid cannot be somebody else's.
