@@ -13,7 +13,6 @@ export async function pin({ id, plan, deps, signal, midpoint }: SandboxStepConte
   await Promise.all(
     [net, ipc].flatMap((path) => (path === undefined ? [] : [mkdir(dirname(path), { recursive: true, mode: 0o755 })])),
   );
-  await midpoint();
   const request = {
     ...(net === undefined || plan.declares.netns === "controller" ? {} : { net }),
     ...(ipc === undefined ? {} : { ipc }),
@@ -24,8 +23,10 @@ export async function pin({ id, plan, deps, signal, midpoint }: SandboxStepConte
   if (user !== undefined && plan.userNamespace) {
     const { uids, gids } = plan.userNamespace;
     const helperEnv = markerEnv(ownerOf(id) ?? "", id);
-    await pinNamespacesInUserns({ ...request, user, uidMappings: uids, gidMappings: gids, helperEnv }, signal);
+    const mappings = { uidMappings: uids, gidMappings: gids };
+    await pinNamespacesInUserns({ ...request, user, ...mappings, helperEnv, whileHeld: midpoint }, signal);
   } else {
+    await midpoint();
     pinNamespaces(request);
   }
 }
