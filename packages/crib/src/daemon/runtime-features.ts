@@ -3,6 +3,7 @@ import { release } from "node:os";
 import { promisify } from "node:util";
 
 import type { RuntimeHandler } from "@crib/core/sandbox";
+import { isRuncRuntime } from "@crib/core/tasks";
 import type { OfferedHandler } from "@crib/cri";
 
 const run = promisify(execFile);
@@ -25,8 +26,10 @@ export async function describeHandlers(handlers: readonly RuntimeHandler[]): Pro
 
 async function describeHandler(handler: RuntimeHandler): Promise<OfferedHandler> {
   const named = handler.options["BinaryName"];
-  const binary = typeof named === "string" && named !== "" ? named : "runc";
-  const features = await askFeatures(binary);
+  const own = typeof named === "string" && named !== "" ? named : undefined;
+  // What another shim runs containers with is not known from here, and what runc can says nothing of it.
+  const binary = own ?? (isRuncRuntime(handler.runtimeType) ? "runc" : undefined);
+  const features = binary === undefined ? {} : await askFeatures(binary);
   return {
     handler,
     // mount_setattr(2) with AT_RECURSIVE came with Linux 5.12.
