@@ -171,5 +171,5 @@ export class Connection {
 }
 
 function closedError(why: string, cause?: unknown): StatusError {
-  return new StatusError(Code.Unavailable, `ttrpc: connection closed: ${why}`, { cause });
+  return new StatusError(Code.Unavailable, `ttrpc: connection closed: ${why}`, cause === undefined ? {} : { cause });
 }

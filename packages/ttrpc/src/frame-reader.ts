@@ -75,7 +75,8 @@ export class FrameReader {
   #append(bytes: Uint8Array): void {
     const unread = this.#end - this.#start;
     if (unread === 0) {
-      this.#buffer = bytes as Uint8Array<ArrayBuffer>;
+      // A socket's chunks are Buffers; the payloads, which end up in messages, are to be plain.
+      this.#buffer = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
       this.#start = 0;
       this.#end = bytes.length;
       return;
