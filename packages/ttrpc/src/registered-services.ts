@@ -4,7 +4,7 @@ import { Code, StatusError } from "@crib/errdefs";
 import type { HandlerContext, ServiceHandlers } from "./types.ts";
 
 /** A handler whose types were checked where it was given. */
-export type AnyHandler = (input: unknown, context: HandlerContext) => unknown;
+type AnyHandler = (input: unknown, context: HandlerContext) => unknown;
 
 /** A method that can be called. */
 export interface RegisteredMethod {
