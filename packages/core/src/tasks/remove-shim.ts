@@ -5,7 +5,7 @@ import { Code, hasCode } from "@crib/errdefs";
 import { umountTree, waitProcessGone } from "@crib/linux";
 import type { ProcessIdentity, TaskEndpoint } from "@crib/sandboxer";
 
-import { bundlePath, hasBundle, removeBundle } from "./bundle.ts";
+import { bundleFiles, bundlePath, hasBundle, readBundleFile, removeBundle } from "./bundle.ts";
 import { toKernelIdentity } from "./process-identity.ts";
 import { runcStateDir } from "./runtime-options.ts";
 import { connectShim, type ShimConnection } from "./shim-connection.ts";
@@ -19,7 +19,7 @@ import { runShimDelete } from "./start-shim.ts";
 interface Remains {
   readonly id: string;
   readonly bundle: string;
-  readonly record: ShimRecord | undefined;
+  readonly record: ShimRecord;
   readonly endpoint: TaskEndpoint | undefined;
   readonly sockets: readonly string[];
   readonly process: ProcessIdentity | undefined;
@@ -49,28 +49,37 @@ async function examine(
   id: string,
   open: ShimConnection | undefined,
 ): Promise<Remains | undefined> {
-  const { stateDir, daemonAddress, namespace } = context;
-  const record = await readShimRecord(stateDir, id);
+  const { stateDir } = context;
+  const record = await recallShim(context, id);
   const endpoint = await findBootstrap(stateDir, id);
   const path = endpoint === undefined ? undefined : unixPath(endpoint.address);
-  const computed = shimSocketPath(daemonAddress, namespace, id);
-  const sockets = [...new Set([path, record?.socket, computed].filter((socket) => socket !== undefined))];
-  // Without a bundle nothing was started, unless somebody took the bundle away: then the socket is there.
-  if (
-    !(await hasBundle(stateDir, id)) &&
-    open === undefined &&
-    !(await accepts(computed, AbortSignal.timeout(context.budgets.connect)))
-  )
-    return undefined;
-  const fallback: TaskEndpoint = { protocol: "ttrpc", address: `unix://${record?.socket ?? computed}`, version: 3 };
+  const sockets = [...new Set([path, record.socket].filter((socket) => socket !== undefined))];
+  if (open === undefined && !(await hasBundle(stateDir, id))) {
+    // Nothing was started then, unless somebody took the bundle away: in that case its shim listens.
+    if (!(await accepts(record.socket, AbortSignal.timeout(context.budgets.connect)))) return undefined;
+  }
+  const fallback: TaskEndpoint = { protocol: "ttrpc", address: `unix://${record.socket}`, version: 3 };
   return {
     id,
     bundle: bundlePath(stateDir, id),
     record,
     endpoint: endpoint ?? fallback,
     sockets,
-    process: open?.process ?? record?.process,
+    process: open?.process ?? record.process,
   };
+}
+
+/**
+ * What a bundle remembers, or without that what would have been usual: a wrong guess finds nothing, since all of it is
+ * named by the id.
+ */
+async function recallShim(context: ShimsContext, id: string): Promise<ShimRecord> {
+  const { stateDir, daemonAddress, namespace } = context;
+  const record = await readShimRecord(stateDir, id);
+  if (record !== undefined) return record;
+  const binary = (await readBundleFile(stateDir, id, bundleFiles.binary)) ?? "";
+  const socket = shimSocketPath(daemonAddress, namespace, id);
+  return { runtimeType: "io.containerd.runc.v2", options: {}, binary, socket };
 }
 
 /** Whether the shim did what it should and is gone. */
@@ -86,7 +95,7 @@ async function endPolitely(
   try {
     connection ??= await dial(context, remains, signal);
     if (connection === undefined) return false;
-    await endTask(connection, id, budgets.kill, signal);
+    await endTask(connection, id, AbortSignal.any([signal, AbortSignal.timeout(budgets.kill)]));
     await connection.tasks.shutdown(id, signal, { timeoutMs: budgets.shutdown });
     await waitProcessGone(toKernelIdentity(connection.process), { timeoutMs: budgets.shutdown, signal });
     // Without a record of its process this may have been one shim of two: the scan decides.
@@ -112,22 +121,22 @@ async function dial(context: ShimsContext, remains: Remains, signal: AbortSignal
 }
 
 /** Deletes the shim's own task, killing it when it runs; a task that was never made, or is deleted already, is NotFound. */
-async function endTask(connection: ShimConnection, id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  const { tasks } = connection;
-  const limit = { timeoutMs };
+async function endTask({ tasks }: ShimConnection, id: string, signal: AbortSignal): Promise<void> {
   try {
-    await tasks.delete(id, "", signal, limit);
+    await tasks.delete(id, "", signal);
     return;
   } catch (error) {
     if (hasCode(error, Code.NotFound)) return;
+    const isAnswer = !hasCode(error, Code.Unavailable) && !hasCode(error, Code.DeadlineExceeded);
+    if (!isAnswer || signal.aborted) throw error;
   }
   try {
-    await tasks.kill({ id, signal: 9, all: true }, signal, limit);
+    await tasks.kill({ id, signal: 9, all: true }, signal);
   } catch (error) {
     if (!hasCode(error, Code.NotFound)) throw error; // it ended by itself meanwhile
   }
-  await tasks.wait(id, "", signal, limit);
-  await tasks.delete(id, "", signal, limit);
+  await tasks.wait(id, "", signal);
+  await tasks.delete(id, "", signal);
 }
 
 async function endByForce(context: ShimsContext, remains: Remains, signal: AbortSignal): Promise<void> {
@@ -135,12 +144,13 @@ async function endByForce(context: ShimsContext, remains: Remains, signal: Abort
   const { budgets, instance, namespace, daemonAddress, publishBinary, log } = context;
   if (remains.process !== undefined) await killProcess(remains.process, budgets.kill, signal);
   await killStrays(id, instance, budgets.kill, signal);
-  if (record === undefined) return;
   const stateDir = runcStateDir(record.runtimeType, record.options, namespace, id);
   const init = stateDir === undefined ? undefined : await readInit(stateDir);
   const command = { id, binary: record.binary, bundle, namespace, daemonAddress, publishBinary };
   const env = shimEnvironment(context, id);
   try {
+    if (!(await hasBundle(context.stateDir, id)) || record.binary === "")
+      throw new Error("nothing tells which shim it was");
     await runShimDelete({ ...command, env, deadlineMs: budgets.delete }, signal);
   } catch (error) {
     signal.throwIfAborted();

@@ -1,6 +1,16 @@
 import { controllerSuite } from "../testing/controller-suite.ts";
-import { needsShim } from "./testing/needs-shim.ts";
+import { needsShim, testShims } from "./testing/needs-shim.ts";
 import { PodsandboxFixture } from "./testing/podsandbox-fixture.ts";
 
-controllerSuite("podsandbox without pause", () => PodsandboxFixture.make({ pause: "auto" }), needsShim);
-controllerSuite("podsandbox with pause", () => PodsandboxFixture.make({ pause: "always" }), needsShim);
+for (const { label, path } of testShims()) {
+  controllerSuite(
+    `podsandbox without pause, shim ${label}`,
+    () => PodsandboxFixture.make({ pause: "auto", runtimePath: path }),
+    { ...needsShim, hasProcess: false },
+  );
+  controllerSuite(
+    `podsandbox with pause, shim ${label}`,
+    () => PodsandboxFixture.make({ pause: "always", runtimePath: path }),
+    { ...needsShim, hasProcess: true },
+  );
+}

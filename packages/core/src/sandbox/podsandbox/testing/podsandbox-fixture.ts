@@ -1,21 +1,42 @@
 import { createHash, randomBytes } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createCgroup, killCgroup, pinNamespaces, removeCgroup, unpinNamespace } from "@crib/linux";
-import type { Sandbox, SandboxController } from "@crib/sandboxer";
+import {
+  createCgroup,
+  killCgroup,
+  pinNamespaces,
+  pinNamespacesInUserns,
+  processIdentity,
+  removeCgroup,
+  unpinNamespace,
+  waitProcessGone,
+} from "@crib/linux";
+import type { NamespacePaths, Sandbox, SandboxController } from "@crib/sandboxer";
 
-import { createShims, serveShimEvents, type ShimEvents, type Shims, type TaskLog } from "../../../tasks/index.ts";
+import {
+  createShims,
+  serveShimEvents,
+  type ShimBudgets,
+  type ShimEvents,
+  type Shims,
+  type TaskLog,
+} from "../../../tasks/index.ts";
 import type { ControllerFixture } from "../../testing/controller-suite.ts";
 import { createPodsandboxController } from "../controller.ts";
+import type { PodsandboxOptions } from "../types.ts";
 
 /** What a fixture varies. */
 export interface PodsandboxFixtureOptions {
   readonly pause: "auto" | "always";
   /** Absolute path of the shim; empty: the one of PATH. */
   readonly runtimePath?: string;
+  readonly runtimeType?: string;
   readonly log?: TaskLog;
+  /** Deadlines of Stop and of shims, where a test makes them pass. */
+  readonly budgets?: PodsandboxOptions["budgets"];
+  readonly shimBudgets?: Partial<ShimBudgets>;
 }
 
 /** The path of a static pause program on this machine; undefined where none is installed. */
@@ -30,18 +51,20 @@ export class PodsandboxFixture implements ControllerFixture {
   readonly #options: PodsandboxFixtureOptions;
   readonly #cgroup: string;
   readonly #sandboxes: Sandbox[] = [];
+  readonly #pins: string[] = [];
 
   constructor(dir: string, options: PodsandboxFixtureOptions, events: ShimEvents) {
     this.dir = dir;
     this.events = events;
     this.#options = options;
-    this.#cgroup = `/crib-test-${randomBytes(4).toString("hex")}`;
+    this.#cgroup = `/crib-ps-${randomBytes(4).toString("hex")}`;
     [this.shims, this.controller] = this.#build();
   }
 
   /** Makes the directories and serves shim events; nothing else is on the host before the first sandbox. */
   static async make(options: PodsandboxFixtureOptions): Promise<PodsandboxFixture> {
     const dir = await realpath(await mkdtemp(join(tmpdir(), "crib-ps-")));
+    await chmod(dir, 0o711); // root of a user namespace has to pass through
     const events = await serveShimEvents(join(dir, "events.sock"), AbortSignal.timeout(5_000));
     return new PodsandboxFixture(dir, options, events);
   }
@@ -53,14 +76,16 @@ export class PodsandboxFixture implements ControllerFixture {
       eventsAddress: join(this.dir, "events.sock"),
       instance: this.dir,
       shimCgroup: `${this.#cgroup}/shims`,
+      budgets: this.#options.shimBudgets ?? {},
       log,
     });
-    const { pause, runtimePath = "" } = this.#options;
+    const { pause, runtimePath = "", runtimeType = "io.containerd.runc.v2", budgets = {} } = this.#options;
     const controller = createPodsandboxController({
       shims,
       rootDir: join(this.dir, "root"),
       pauseCommand: [pauseProgram, "-P"],
-      handlerOf: () => ({ runtimeType: "io.containerd.runc.v2", runtimePath, options: {}, pause }),
+      handlerOf: () => ({ runtimeType, runtimePath, options: {}, pause }),
+      budgets,
       log,
     });
     return [shims, controller];
@@ -72,8 +97,7 @@ export class PodsandboxFixture implements ControllerFixture {
     await mkdir(join(stateDir, "ns"), { recursive: true });
     await mkdir(join(stateDir, "shm"));
     await writeFile(join(stateDir, "resolv.conf"), "");
-    const namespaces = { net: `${stateDir}/ns/net`, ipc: `${stateDir}/ns/ipc`, uts: `${stateDir}/ns/uts` };
-    pinNamespaces({ ...namespaces, hostname: "pod" });
+    const namespaces = change.namespaces ?? (await this.#pin(stateDir, change));
     const cgroupPath = `${this.#cgroup}/crib-${id}`;
     await createCgroup(cgroupPath);
     const sandbox: Sandbox = {
@@ -105,6 +129,18 @@ export class PodsandboxFixture implements ControllerFixture {
     return sandbox;
   }
 
+  async #pin(stateDir: string, { uidMappings = [], gidMappings = [] }: Partial<Sandbox>): Promise<NamespacePaths> {
+    const paths = { net: `${stateDir}/ns/net`, ipc: `${stateDir}/ns/ipc`, uts: `${stateDir}/ns/uts` };
+    const user = `${stateDir}/ns/user`;
+    this.#pins.push(...Object.values(paths), user);
+    if (uidMappings.length === 0) {
+      pinNamespaces({ ...paths, hostname: "pod" });
+      return paths;
+    }
+    await pinNamespacesInUserns({ ...paths, user, uidMappings, gidMappings, hostname: "pod" });
+    return { ...paths, user };
+  }
+
   async restart(): Promise<SandboxController> {
     this.shims.close();
     [this.shims, this.controller] = this.#build();
@@ -112,10 +148,14 @@ export class PodsandboxFixture implements ControllerFixture {
   }
 
   async destroyBoundary(sandbox: Sandbox): Promise<void> {
-    const pids = await this.processesOf(sandbox);
-    const pause = pids.find(({ command }) => command.startsWith("/pause"));
-    if (pause !== undefined) process.kill(pause.pid, "SIGKILL");
-    else await Promise.all(Object.values(sandbox.namespaces).map(unpinNamespace));
+    const pid = await readFile(join(this.shims.bundle(sandbox.id), "init.pid"), "utf8").catch(() => "0");
+    const pause = Number(pid) > 0 ? processIdentity(Number(pid)) : undefined;
+    if (pause === undefined) {
+      await Promise.all(Object.values(sandbox.namespaces).map(unpinNamespace));
+      return;
+    }
+    process.kill(pause.pid, "SIGKILL");
+    await waitProcessGone(pause, { timeoutMs: 5_000 });
   }
 
   /** Processes whose command line or environment names the sandbox, or that are in its cgroup. */
@@ -143,7 +183,7 @@ export class PodsandboxFixture implements ControllerFixture {
     const left = (await this.processesOf(sandbox)).map(({ pid, command }) => `process ${pid} ${command}`);
     for (const path of paths) if (await exists(path)) left.push(path);
     const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
-    const namespaces = new Set<string>(Object.values(sandbox.namespaces));
+    const namespaces = new Set(this.#pins);
     for (const mount of mounts) {
       const point = mount.split(" ")[4] ?? "";
       if (point.includes(id) && !namespaces.has(point)) left.push(`mount ${point}`);
@@ -152,15 +192,17 @@ export class PodsandboxFixture implements ControllerFixture {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const sandbox of this.#sandboxes) {
-      await this.controller.shutdown(sandbox.id, AbortSignal.timeout(30_000));
-      await killCgroup(sandbox.cgroupPath, { timeoutMs: 5_000 });
-      await Promise.all(Object.values(sandbox.namespaces).map(unpinNamespace));
+    // Each is done even when those before it fail; the last in the list comes first.
+    await using left = new AsyncDisposableStack();
+    left.defer(() => rm(this.dir, { recursive: true, force: true }));
+    left.defer(() => removeCgroup(this.#cgroup, { timeoutMs: 5_000 }));
+    left.defer(() => this.events.close());
+    left.defer(() => this.shims.close());
+    for (const path of this.#pins) left.defer(() => unpinNamespace(path));
+    for (const { id, cgroupPath } of this.#sandboxes) {
+      left.defer(() => killCgroup(cgroupPath, { timeoutMs: 5_000 }));
+      left.defer(() => this.controller.shutdown(id, AbortSignal.timeout(30_000)));
     }
-    this.shims.close();
-    await this.events.close();
-    await removeCgroup(this.#cgroup, { timeoutMs: 5_000 });
-    await rm(this.dir, { recursive: true, force: true });
   }
 }
 
