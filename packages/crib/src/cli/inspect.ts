@@ -1,3 +1,6 @@
+import { toJson } from "@bufbuild/protobuf";
+import { PodSandboxStatusSchema } from "@crib/wire/cri";
+
 import { type EndpointOptions, withClient } from "./endpoint.ts";
 import { findPod, type PodStatus } from "./find-pod.ts";
 
@@ -7,10 +10,13 @@ export async function inspectCommand(pod: string, options: EndpointOptions): Pro
   console.log(JSON.stringify(describePod(found), null, 2));
 }
 
-/** The status in plain JSON, with the texts of `info` parsed where they are JSON. */
+/** The status as JSON with the names that the CRI gives them, and the texts of `info` parsed where they are JSON. */
 export function describePod({ status, info }: PodStatus): unknown {
   const details = Object.fromEntries(Object.entries(info).map(([key, text]) => [key, parsed(text)]));
-  return { status: plain(status), ...details };
+  return {
+    ...(status && { status: toJson(PodSandboxStatusSchema, status, { alwaysEmitImplicit: true }) }),
+    ...details,
+  };
 }
 
 function parsed(text: string): unknown {
@@ -19,14 +25,4 @@ function parsed(text: string): unknown {
   } catch {
     return text; // runtimes may say anything there
   }
-}
-
-/** Messages carry the name of their type, and 64-bit numbers that JSON has not. */
-function plain(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value, (key, each: unknown) => {
-      if (key === "$typeName") return undefined;
-      return typeof each === "bigint" ? (Number.isSafeInteger(Number(each)) ? Number(each) : String(each)) : each;
-    }) ?? "null",
-  );
 }
