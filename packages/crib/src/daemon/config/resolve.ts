@@ -9,11 +9,11 @@ import type { CniConfig, ConfigFlags, DaemonConfig, DefaultNetwork, FlowConfig }
 /** Where the configuration is read from when nothing else is said. */
 export const defaultConfigPath = "/etc/crib/config.toml";
 /** Persistent data, unless moved. */
-export const defaultRoot = "/var/lib/crib";
+const defaultRoot = "/var/lib/crib";
 /** Volatile data, unless moved. */
-export const defaultState = "/run/crib";
+const defaultState = "/run/crib";
 /** What `default_network = true` and `--default-network` mean. */
-export const defaultNetwork: DefaultNetwork = { name: "crib", subnet: "10.88.0.0/16", bridge: "crib0" };
+const defaultNetwork: DefaultNetwork = { name: "crib", subnet: "10.88.0.0/16", bridge: "crib0" };
 
 /** Fills in what a checked file and the flags leave open. Flags win over the file, the file over the defaults. */
 export function resolveConfig(file: ConfigFile, flags: ConfigFlags): DaemonConfig {

@@ -39,7 +39,7 @@ test("a counter that cannot count has no number, and the report is not clean", {
   await rm(join(scene.config.state, "tasks"), { recursive: true });
   await writeFile(join(scene.config.state, "tasks"), "a file where a directory should be");
   const report = await findLeaks(scene.config);
-  equal(report.counts["bundles"], undefined);
+  equal(report.counts["bundles"], null);
   ok(report.problems.some(({ counter }) => counter === "bundles"));
   equal(isClean(report), false);
   ok(/^ {2}bundles +\?$/m.test(formatLeaks(report)));

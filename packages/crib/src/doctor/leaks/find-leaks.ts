@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { StatusError } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
 import { counters } from "./counters.ts";
 import { fillLeakConfig, openLeakContext, readInstance } from "./open-context.ts";
@@ -14,9 +14,10 @@ interface Look {
 
 /**
  * Counts what is on the host, is this daemon's, and belongs to no row. Changes nothing; works with the daemon running
- * or dead. Needs root.
+ * or dead. PermissionDenied without root, to whom alone all processes and directories show.
  */
 export async function findLeaks(settings: LeakConfig): Promise<LeakReport> {
+  if (process.getuid?.() !== 0) throw new StatusError(Code.PermissionDenied, "counting leaks: it needs root");
   const config = fillLeakConfig(settings);
   // Without an instance no id is ours, but what lies in the daemon's own directories still is.
   const instance = await readInstance(config.root);
@@ -52,7 +53,7 @@ function report({ findings, problems, daemon }: Look, instance: string | undefin
   return {
     ...(instance !== undefined && { instance }),
     ...(daemon !== undefined && { daemon }),
-    counts: Object.fromEntries(counters.map(({ name }) => [name, failed.has(name) ? undefined : count(name)])),
+    counts: Object.fromEntries(counters.map(({ name }) => [name, failed.has(name) ? null : count(name)])),
     findings,
     problems,
   };

@@ -76,8 +76,8 @@ export interface LeakReport {
   readonly instance?: string;
   /** Process of the daemon; absent when it does not run. */
   readonly daemon?: number;
-  /** By counter, in their order; absent where it could not be counted. */
-  readonly counts: Readonly<Record<string, number | undefined>>;
+  /** By counter, in their order; null where it could not be counted. */
+  readonly counts: Readonly<Record<string, number | null>>;
   readonly findings: readonly Finding[];
   /** Why a counter has no count. */
   readonly problems: readonly { readonly counter: string; readonly message: string }[];

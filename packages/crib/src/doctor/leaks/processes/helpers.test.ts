@@ -11,7 +11,7 @@ import { sleeper } from "../testing/plants.ts";
 
 const skip = process.getuid?.() === 0 ? false : "needs root";
 
-async function countOf({ config }: LeakScene, counter: string): Promise<number | undefined> {
+async function countOf({ config }: LeakScene, counter: string): Promise<number | null | undefined> {
   const report = await findLeaks(config);
   deepEqual(report.problems, []);
   return report.counts[counter];

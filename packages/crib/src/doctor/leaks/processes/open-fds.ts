@@ -30,6 +30,8 @@ function whyLeaked(
   if (/^(?:net|ipc|uts|user|mnt|pid|cgroup|time):\[\d+\]$/.test(target)) {
     return namespaces.has(target) ? undefined : "it holds a namespace that is neither the daemon's nor a pod's";
   }
+  // An O_TMPFILE file never had a name (open(2)): the daemon hands such files to children as their standard input.
+  if (/\/#\d+ \(deleted\)$/.test(target)) return undefined;
   const isOurs = [config.root, config.state, config.netnsDir].some((dir) => target.startsWith(`${dir}/`));
   if (!isOurs) return undefined;
   const [id] = idsIn(target);
