@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { StatusError } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
 /** Text of a record with its checksum, as it stands in the database and in its copy. */
 export interface SealedRecord {
@@ -15,7 +15,7 @@ export interface RecordCopies {
   write(id: string, sealed: SealedRecord): Promise<void>;
   /** Removes the record's directory with all that is left in it. Absence is success. */
   remove(id: string): Promise<void>;
-  /** Undefined when there is no copy; throws when it is no JSON of the expected shape. */
+  /** Undefined when there is no copy; throws DataLoss when it is not of the expected shape. */
   read(id: string): Promise<SealedRecord | undefined>;
   /** Names of all record directories. */
   list(): Promise<readonly string[]>;
@@ -60,7 +60,7 @@ export function openRecordCopies(dir: string): RecordCopies {
         if ((reason as NodeJS.ErrnoException).code === "ENOENT") return undefined;
         throw StatusError.from(reason, `reading the copy of record "${id}"`);
       }
-      return parseCopy(text);
+      return parseCopy(id, text);
     },
     async list() {
       const entries = await readdir(dir, { withFileTypes: true }).catch((reason: NodeJS.ErrnoException) => {
@@ -73,7 +73,8 @@ export function openRecordCopies(dir: string): RecordCopies {
 }
 
 /** The record stands in the copy letter by letter, so its text needs no second serialisation to check the sum. */
-function parseCopy(text: string): SealedRecord | undefined {
+function parseCopy(id: string, text: string): SealedRecord {
   const match = /^\{"checksum":"([0-9a-f]{64})","record":(\{.*\})\}\n$/s.exec(text);
-  return match?.[1] !== undefined && match[2] !== undefined ? { checksum: match[1], record: match[2] } : undefined;
+  if (match?.[1] !== undefined && match[2] !== undefined) return { checksum: match[1], record: match[2] };
+  throw new StatusError(Code.DataLoss, `copy of record "${id}": it is torn or was edited`);
 }

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -180,4 +180,24 @@ test("canonical JSON does not depend on the order of keys", () => {
     canonicalJson({ b: 1, a: { d: undefined, c: [2, { f: 1, e: null }] } }),
     '{"a":{"c":[2,{"e":null,"f":1}]},"b":1}',
   );
+});
+
+test("what a cut-short removal leaves is swept, a torn copy is quarantined", async (t) => {
+  const dir = await scratch(t);
+  const torn = makeRecord("torn");
+  await withStore(dir, async (store) => {
+    store.insert(torn);
+    await store.copy(torn.id);
+    store.delete(torn.id);
+  });
+  const empty = newSandboxId("0badcafe");
+  await mkdir(join(dir, "sandboxes", empty));
+  await truncate(join(dir, "sandboxes", torn.id, "record.json"), 100);
+  await withStore(dir, async (store) => {
+    deepEqual(await readdir(join(dir, "sandboxes")), [torn.id]);
+    deepEqual(
+      store.quarantined.map((entry) => entry.id),
+      [torn.id],
+    );
+  });
 });

@@ -99,15 +99,20 @@ export async function openSandboxStore(database: Database, copies: RecordCopies)
   };
 
   await loadRows();
-  // A database that opens may still have lost rows, so every copy without a row comes back. One whose row was deleted
-  // just before the daemon died does too: its removal or undo then runs once more, and finds nothing.
-  for (const id of await copies.list()) if (!byId.has(id) && isSandboxId(id)) await restoreCopy(id);
   for (const row of sqlite.prepare("SELECT DISTINCT id, reason FROM quarantine").all() as {
     id: string;
     reason: string;
   }[]) {
     if (!byId.has(row.id) && !quarantined.some((entry) => entry.id === row.id))
       quarantined.push({ id: row.id, reason: row.reason });
+  }
+  // A database that opens may still have lost rows, so every copy without a row comes back. One whose row was deleted
+  // just before the daemon died does too: its removal or undo then runs once more, and finds nothing.
+  for (const id of await copies.list()) {
+    if (byId.has(id) || !isSandboxId(id)) continue;
+    await restoreCopy(id);
+    // A directory without row and copy is what is left of a removal that was cut short between the two.
+    if (!byId.has(id) && !quarantined.some((entry) => entry.id === id)) await copies.remove(id);
   }
 
   return {
