@@ -12,9 +12,9 @@ export interface ConfigCommandOptions extends ConfigOptions {
 }
 
 /** Prints the configuration in force or the defaults, or checks a file. */
-export function configCommand(options: ConfigCommandOptions): void {
+export async function configCommand(options: ConfigCommandOptions): Promise<void> {
   if (options.check !== undefined) {
-    checkFile(options.check);
+    await checkFile(options.check);
     return;
   }
   if (options.default) {
@@ -27,12 +27,14 @@ export function configCommand(options: ConfigCommandOptions): void {
   process.stdout.write(renderConfig(loadConfig(options.config, toConfigFlags(options))));
 }
 
-function checkFile(path: string): void {
+async function checkFile(path: string): Promise<void> {
   const check = checkConfigFile(path);
-  if (check.kind === "valid") {
+  const { unknownSteps } = await import("../daemon/config/step-names.ts");
+  const problems = check.kind === "valid" ? unknownSteps(check.config) : check.problems;
+  if (problems.length === 0) {
     console.log(`${path}: valid`);
     return;
   }
-  for (const problem of check.problems) console.error(`${path}: ${problem}`);
+  for (const problem of problems) console.error(`${path}: ${problem}`);
   process.exitCode = ExitCode.failed;
 }

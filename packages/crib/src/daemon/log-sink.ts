@@ -14,7 +14,7 @@ export interface LogSink {
 /**
  * Writes lines to a file descriptor without ever waiting for its reader, at the end of the process neither. Pipes and
  * sockets are polled: a thread of the pool that is blocked in a write to one would also keep `process.exit` from
- * returning.
+ * returning. Files and terminals have no reader to wait for, and are written directly.
  */
 export function openLogSink(fd: number): LogSink {
   const stat = fstatSync(fd);
