@@ -19,7 +19,10 @@ const byNodeArch: Readonly<Record<string, readonly [architecture: string, varian
   loong64: ["loong64", ""],
 };
 
-/** The platform that this process runs on, or that of the `os` and `arch` as Node names them. An unknown one is Unimplemented. */
+/**
+ * The platform that this process runs on, or that of the `os` and `arch` as Node names them. An unknown one is
+ * Unimplemented.
+ */
 export function platformOf(os: string = process.platform, arch: string = process.arch): PlatformName {
   const known = byNodeArch[arch];
   if (known === undefined)

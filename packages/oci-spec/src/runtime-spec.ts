@@ -80,7 +80,10 @@ export interface LinuxSpec {
 
 export type LinuxNamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup" | "time";
 
-/** With a path the container joins that namespace; without, it gets a new one. A type that is not listed is the runtime's own. */
+/**
+ * With a path the container joins that namespace; without, it gets a new one. A type that is not listed is the
+ * runtime's own.
+ */
 export interface LinuxNamespace {
   readonly type: LinuxNamespaceType;
   readonly path?: string;

@@ -35,8 +35,9 @@ interface MappedSpec {
 }
 
 /**
- * Makes a bundle with its specification and an empty directory for the root file system; gives its path. The container's
- * root may pass through it when the specification maps one. AlreadyExists when there is one. A failed call leaves nothing.
+ * Makes a bundle with its specification and an empty directory for the root file system; gives its path. The
+ * container's root may pass through it when the specification maps one. AlreadyExists when there is one. A failed call
+ * leaves nothing.
  */
 export async function createBundle(stateDir: string, id: string, specJson: string): Promise<string> {
   const path = bundlePath(stateDir, id);
@@ -98,8 +99,8 @@ export async function writeBundleFile(stateDir: string, id: string, name: string
 }
 
 /**
- * Removes a bundle, also one whose removal was cut short; a missing one succeeds. `unmountBelow` must take off every mount below the
- * path it is given and fail when it cannot: only then are files removed.
+ * Removes a bundle, also one whose removal was cut short; a missing one succeeds. `unmountBelow` must take off every
+ * mount below the path it is given and fail when it cannot: only then are files removed.
  */
 export async function removeBundle(
   stateDir: string,

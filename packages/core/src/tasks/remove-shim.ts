@@ -26,9 +26,9 @@ interface Remains {
 }
 
 /**
- * Ends a shim and removes everything of it, from any half state. The polite way first: the task deleted, Shutdown, the process gone.
- * If that fails at any point: the process and all strays killed, `shim delete` for what the runtime still has, then
- * its state. Files go last, so that whatever was cut short can be found again by them.
+ * Ends a shim and removes everything of it, from any half state. The polite way first: the task deleted, Shutdown, the
+ * process gone. If that fails at any point: the process and all strays killed, `shim delete` for what the runtime still
+ * has, then its state. Files go last, so that whatever was cut short can be found again by them.
  */
 export async function removeShim(
   context: ShimsContext,
@@ -82,7 +82,11 @@ async function recallShim(context: ShimsContext, id: string): Promise<ShimRecord
   return { runtimeType: "io.containerd.runc.v2", options: {}, binary, socket };
 }
 
-/** Whether the shim did what it should and is gone. */
+/**
+ * Asks the shim to end. True when it is gone and can have left nothing: it has answered every call of this daemon. One
+ * that owes an answer hangs or is at work, and is not asked. One of an earlier daemon may have left work that outlives
+ * it.
+ */
 async function endPolitely(
   context: ShimsContext,
   remains: Remains,
@@ -93,13 +97,13 @@ async function endPolitely(
   const { budgets, log } = context;
   let connection = open;
   try {
+    if (open?.tasks.hasAbandoned === true) return false;
     connection ??= await dial(context, remains, signal);
     if (connection === undefined) return false;
     await endTask(connection, id, AbortSignal.any([signal, AbortSignal.timeout(budgets.kill)]));
     await connection.tasks.shutdown(id, signal, { timeoutMs: budgets.shutdown });
     await waitProcessGone(toKernelIdentity(connection.process), { timeoutMs: budgets.shutdown, signal });
-    // Without a record of its process this may have been one shim of two: the scan decides.
-    return remains.process !== undefined;
+    return open !== undefined;
   } catch (error) {
     log("warn", "shim does not end by itself", { taskId: id, error: (error as Error).message });
     return false;
@@ -120,7 +124,9 @@ async function dial(context: ShimsContext, remains: Remains, signal: AbortSignal
   }
 }
 
-/** Deletes the shim's own task, killing it when it runs; a task that was never made, or is deleted already, is NotFound. */
+/**
+ * Deletes the shim's own task, killing it when it runs; a task that was never made, or is deleted already, is NotFound.
+ */
 async function endTask({ tasks }: ShimConnection, id: string, signal: AbortSignal): Promise<void> {
   try {
     await tasks.delete(id, "", signal);

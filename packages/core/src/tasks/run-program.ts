@@ -29,8 +29,9 @@ export interface ProgramEnd {
 const drainMs = 250;
 
 /**
- * Runs a program in a session and process group of its own. At the deadline (DeadlineExceeded), on abort and when it floods its
- * output (ResourceExhausted) the whole group is killed, and the call ends when the program has been reaped. The exit code is the caller's to judge.
+ * Runs a program in a session and process group of its own. At the deadline (DeadlineExceeded), on abort and when it
+ * floods its output (ResourceExhausted) the whole group is killed, and the call ends when the program has been reaped.
+ * The exit code is the caller's to judge.
  */
 export async function runProgram(run: ProgramRun, signal: AbortSignal): Promise<ProgramEnd> {
   signal.throwIfAborted();

@@ -74,7 +74,10 @@ function genericFields(values: RuntimeOptionValues): { typeUrl: string; configPa
   };
 }
 
-/** Where the runc shim keeps the state of a container: `ROOT/NAMESPACE/ID`. Undefined for other runtimes, which hide theirs. */
+/**
+ * Where the runc shim keeps the state of a container: `ROOT/NAMESPACE/ID`. Undefined for other runtimes, which hide
+ * theirs.
+ */
 export function runcStateDir(
   runtimeType: string,
   values: RuntimeOptionValues,

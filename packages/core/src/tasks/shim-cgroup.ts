@@ -28,7 +28,10 @@ export class ShimCgroup {
     return await this.#files;
   }
 
-  /** Takes the file that a launcher could not write. Said once, since it is the host's nature; the next start makes the cgroup again. */
+  /**
+   * Takes the file that a launcher could not write. Said once, since it is the host's nature; the next start makes the
+   * cgroup again.
+   */
   refused(file: string): void {
     this.#files = undefined;
     this.#sayOnce({ file });

@@ -62,9 +62,9 @@ export interface ShimEvents extends AsyncDisposable {
 }
 
 /**
- * Serves `containerd.services.events.ttrpc.v1.Events` on a socket. Its directory must be there and closed to others, and the
- * umask such that the socket is. A socket file that nobody serves any more is replaced; one that somebody serves, or a file that is no
- * socket, fails with FailedPrecondition.
+ * Serves `containerd.services.events.ttrpc.v1.Events` on a socket. Its directory must be there and closed to others,
+ * and the umask such that the socket is. A socket file that nobody serves any more is replaced; one that somebody
+ * serves, or a file that is no socket, fails with FailedPrecondition.
  */
 export async function serveShimEvents(path: string, signal: AbortSignal): Promise<ShimEvents> {
   const doing = `serving shim events at "${path}"`;

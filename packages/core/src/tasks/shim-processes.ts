@@ -4,12 +4,15 @@ import type { ProcessIdentity } from "@crib/sandboxer";
 
 import { toKernelIdentity } from "./process-identity.ts";
 
-/** In the environment of all that is started for a task's shim, which the shim and its children inherit; containers do not. */
+/**
+ * In the environment of all that is started for a task's shim, which the shim and its children inherit; containers do
+ * not.
+ */
 export const shimMarker = "CRIB_SHIM";
 
 /**
- * Ends one process with SIGKILL and settles once it is gone. One that is gone, or whose pid belongs to another by now, is success.
- * DeadlineExceeded when the kernel does not let go of it.
+ * Ends one process with SIGKILL and settles once it is gone. One that is gone, or whose pid belongs to another by now,
+ * is success. DeadlineExceeded when the kernel does not let go of it.
  */
 export async function killProcess(identity: ProcessIdentity, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const process = toKernelIdentity(identity);
@@ -19,8 +22,9 @@ export async function killProcess(identity: ProcessIdentity, timeoutMs: number, 
 }
 
 /**
- * Ends every process that was started for the shim of a task, found by their environment: a `shim start` of a daemon that died,
- * a server that forked from it and never told its address, a runtime that hangs. Settles when a scan finds none.
+ * Ends every process that was started for the shim of a task, found by their environment: a `shim start` of a daemon
+ * that died, a server that forked from it and never told its address, a runtime that hangs. Settles when a scan finds
+ * none.
  */
 export async function killStrays(id: string, instance: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const end = performance.now() + timeoutMs;

@@ -23,8 +23,8 @@ export function unixPath(address: string): string | undefined {
 }
 
 /**
- * Removes the socket file of a shim that has ended; an absent one is success. Nothing but a socket is ever removed, and none
- * that still accepts: another shim may have taken the name.
+ * Removes the socket file of a shim that has ended; an absent one is success. Nothing but a socket is ever removed, and
+ * none that still accepts: another shim may have taken the name.
  */
 export async function removeDeadSocket(path: string, signal: AbortSignal): Promise<boolean> {
   try {

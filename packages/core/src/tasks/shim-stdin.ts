@@ -41,9 +41,9 @@ export function encodeShimStdin(form: StdinForm, values: BootstrapValues): Uint8
 }
 
 /**
- * Which form a binary wants. containerd's runc shims before 2.3 read an Any, and the one of 1.6 refuses to start when it
- * gets anything else (tried), so they are asked for their version; runc v1 and runhcs v1 always want the Any.
- * Every other shim gets BootstrapParams, as from containerd 2.3 on.
+ * Which form a binary wants. containerd's runc shims before 2.3 read an Any, and the one of 1.6 refuses to start when
+ * it gets anything else (tried), so they are asked for their version; runc v1 and runhcs v1 always want the Any. Every
+ * other shim gets BootstrapParams, as from containerd 2.3 on.
  */
 export class StdinForms {
   readonly #known = new Map<string, StdinForm>();

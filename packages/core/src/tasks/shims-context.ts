@@ -30,8 +30,9 @@ export function resolveShimsOptions(options: ShimsOptions): ShimsContext {
 }
 
 /**
- * The environment of a shim's programs (containerd.md 2.3). Of the daemon's own only PATH goes in: what else it has, credentials and
- * socket activation for instance, is not for them. The `CRIB_` variables tell a later daemon whose these processes are.
+ * The environment of a shim's programs (containerd.md 2.3). Of the daemon's own only PATH goes in: what else it has,
+ * credentials and socket activation for instance, is not for them. The `CRIB_` variables tell a later daemon whose
+ * these processes are.
  */
 export function shimEnvironment(context: ShimsContext, id: string): Readonly<Record<string, string>> {
   const { path, eventsAddress, daemonAddress, namespace, instance } = context;

@@ -40,9 +40,9 @@ done
 exec "$@"`;
 
 /**
- * Runs `shim start` (containerd.md 2.3) and gives where its task service answers. FailedPrecondition with the shim's words when it
- * fails or answers garbage, DeadlineExceeded when it does not end; its process group is then killed, but what it forked may
- * live in another one.
+ * Runs `shim start` (containerd.md 2.3) and gives where its task service answers. FailedPrecondition with the shim's
+ * words when it fails or answers garbage, DeadlineExceeded when it does not end; its process group is then killed, but
+ * what it forked may live in another one.
  */
 export async function runShimStart(command: ShimCommand, birth: ShimBirth, signal: AbortSignal): Promise<TaskEndpoint> {
   const doing = `starting the shim of "${command.id}"`;
@@ -95,8 +95,8 @@ function failed(doing: string, end: ProgramEnd): StatusError {
 }
 
 /**
- * Runs `shim delete`, which ends what the runtime still has of the task when its shim is gone (containerd.md 2.5). FailedPrecondition with
- * its words when it fails, DeadlineExceeded when it does not end.
+ * Runs `shim delete`, which ends what the runtime still has of the task when its shim is gone (containerd.md 2.5).
+ * FailedPrecondition with its words when it fails, DeadlineExceeded when it does not end.
  */
 export async function runShimDelete(command: ShimCommand, signal: AbortSignal): Promise<void> {
   const doing = `running delete of the shim of "${command.id}"`;

@@ -50,6 +50,9 @@ export function createTaskClient(connection: TaskConnection): TaskClient {
     get version() {
       return caller.version;
     },
+    get hasAbandoned() {
+      return caller.hasAbandoned;
+    },
     create: async (request, signal, options) => (await call("create", request, signal, options)).pid,
     start: async (id, execId, signal, options) => (await call("start", { id, execId }, signal, options)).pid,
     delete: (id, execId, signal, options) => call("delete", { id, execId }, signal, options),
@@ -73,6 +76,7 @@ export function createTaskClient(connection: TaskConnection): TaskClient {
 
 class Caller {
   version: number;
+  hasAbandoned = false;
   readonly #connection: TaskConnection;
 
   constructor(connection: TaskConnection) {
@@ -123,7 +127,13 @@ class Caller {
       timeoutMs: timeoutMs === Infinity ? undefined : timeoutMs,
       metadata: [[namespaceKey, namespace]],
     };
-    return (await client.unary(descriptor(version, method), request, callOptions)) as MessageShape<Output<M>>;
+    try {
+      return (await client.unary(descriptor(version, method), request, callOptions)) as MessageShape<Output<M>>;
+    } catch (error) {
+      const isGivenUp = hasCode(error, Code.Canceled) || hasCode(error, Code.DeadlineExceeded);
+      if (isGivenUp && method !== "wait") this.hasAbandoned = true;
+      throw error;
+    }
   }
 
   #describe(error: unknown, method: string): StatusError {

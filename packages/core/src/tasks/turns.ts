@@ -1,4 +1,7 @@
-/** Lets calls for the same key run one after the other, in the order they came, and those for different keys at the same time. */
+/**
+ * Lets calls for the same key run one after the other, in the order they came, and those for different keys at the same
+ * time.
+ */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
 

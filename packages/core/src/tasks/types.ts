@@ -21,7 +21,10 @@ export type TaskLog = (
   fields: Readonly<Record<string, unknown>>,
 ) => void;
 
-/** The values of a runtime handler's `options` table, by the keys of containerd's configuration (`BinaryName`, `Root`, ...). */
+/**
+ * The values of a runtime handler's `options` table, by the keys of containerd's configuration (`BinaryName`, `Root`,
+ * ...).
+ */
 export type RuntimeOptionValues = Readonly<Record<string, string | number | boolean>>;
 
 /** What `createShims` is given. */
@@ -141,12 +144,17 @@ export interface TaskCall {
 
 /**
  * The task service of a shim, version 2 or 3, over one connection. Errors are those of the shim with its codes
- * (containerd.md 2.7); DeadlineExceeded after the default deadline named with each call, since a shim may hang for ever. Giving a
- * call up does not stop the shim's work on it: ttrpc has no cancel.
+ * (containerd.md 2.7); DeadlineExceeded after the default deadline named with each call, since a shim may hang for
+ * ever. Giving a call up does not stop the shim's work on it: ttrpc has no cancel.
  */
 export interface TaskClient {
   /** 2 or 3; falls from 3 to 2 when the shim turns out to be older than it said. */
   readonly version: number;
+  /**
+   * Whether a call was given up, by its signal or its deadline, that the shim may still be at work on. Waiting calls
+   * do not count.
+   */
+  readonly hasAbandoned: boolean;
   /** `runc create`. 60 s. The id is not checked by the shim: never use one twice. Gives the pid of the init process. */
   create(
     request: MessageInitShape<typeof CreateTaskRequestSchema>,

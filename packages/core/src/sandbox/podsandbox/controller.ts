@@ -24,8 +24,9 @@ import { Pod } from "./pod.ts";
 import type { PodsandboxOptions } from "./types.ts";
 
 /**
- * The controller whose boundary is namespaces that crib pins itself. A pod whose containers share a PID namespace, or whose handler asks for
- * it, gets a pause process, run by a Runtime v2 shim from the bundle `STATE/tasks/ID`; other pods have no process, and a shim only from the first `endpoint` on.
+ * The controller whose boundary is namespaces that crib pins itself. A pod whose containers share a PID namespace, or
+ * whose handler asks for it, gets a pause process, run by a Runtime v2 shim from the bundle `STATE/tasks/ID`; other
+ * pods have no process, and a shim only from the first `endpoint` on.
  */
 export function createPodsandboxController(options: PodsandboxOptions): SandboxController {
   return new PodsandboxController(options);
@@ -81,7 +82,7 @@ class PodsandboxController implements SandboxController {
     const { id } = sandbox;
     const known = this.#pods.get(id);
     if (known !== undefined) return statusOf(known);
-    const pod = new Pod(sandbox, instance.process !== undefined || this.#needsPause(sandbox));
+    const pod = new Pod(sandbox, instance.process !== undefined);
     const { createdAt, process } = instance;
     pod.state = { kind: "ready", createdAt, ...(process === undefined ? {} : { process }) };
     this.#pods.set(id, pod);
@@ -204,7 +205,9 @@ class PodsandboxController implements SandboxController {
     void watchPause(watch, shim, leaving.signal);
   }
 
-  /** After the death of a shim: nothing of its pod may run on unseen. Files and the runtime's state wait for `shutdown`. */
+  /**
+   * After the death of a shim: nothing of its pod may run on unseen. Files and the runtime's state wait for `shutdown`.
+   */
   async #endOrphans(pod: Pod): Promise<void> {
     const { process } = pod;
     const { killMs } = this.#budgets();

@@ -18,8 +18,9 @@ export interface PauseEnd {
 }
 
 /**
- * Ends the pause: by its shim, and if that fails or does not do it in time by signal and by its cgroup. Tells whether the shim has also deleted the
- * task. Settles once the process is gone; DeadlineExceeded when the kernel does not let go of it.
+ * Ends the pause: by its shim, and if that fails or does not do it in time by signal and by its cgroup. Tells whether
+ * the shim has also deleted the task. Settles once the process is gone; DeadlineExceeded when the kernel does not let
+ * go of it.
  */
 export async function endPause(end: PauseEnd, signal: AbortSignal): Promise<{ readonly isTaskDeleted: boolean }> {
   try {
@@ -50,7 +51,9 @@ async function endByShim(shim: Shim, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Ends it without any help. Its cgroup holds whatever the runtime had started on the way, and nothing of another pod. */
+/**
+ * Ends it without any help. Its cgroup holds whatever the runtime had started on the way, and nothing of another pod.
+ */
 export async function endByKernel(
   end: Pick<PauseEnd, "process" | "cgroupPath" | "killMs">,
   signal: AbortSignal,

@@ -1,10 +1,10 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { copyFile, mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
-import { Code } from "@crib/errdefs";
+import { Code, hasCode } from "@crib/errdefs";
 import { cgroupExists, isProcessAlive } from "@crib/linux";
 import type { Sandbox, SandboxInstance } from "@crib/sandboxer";
 
@@ -160,6 +160,59 @@ test("a pod is removed even when its shim has died and the shim's program is gon
   await next.shutdown(pod.sandbox.id, t.signal);
   await isAllGone(pod);
 });
+
+/** A runtime that does something else at `create` and is runc for all else. */
+async function oddRunc(t: TestContext, create: string): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "crib-runc-"));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  const path = join(dir, "runc");
+  await writeFile(path, `#!/bin/sh\ncase " $* " in *" create "*) ${create};; esac\nexec runc "$@"\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+for (const [what, create] of [
+  ["hangs", "sleep 60"],
+  ["hangs beyond its own group", "setsid sleep 60"],
+  ["ignores SIGTERM", "trap '' TERM; sleep 60"],
+  ["is stopped", "kill -STOP $$"],
+  ["hangs after it has made the container", 'runc "$@"; sleep 60'],
+] as const) {
+  test(`a runtime that ${what} fails the start, and shutdown leaves nothing of it`, needsShim, async (t) => {
+    const fixture = await PodsandboxFixture.make({
+      pause: "always",
+      options: { BinaryName: await oddRunc(t, create) },
+      shimBudgets: { kill: 1_500, delete: 1_500 },
+    });
+    t.after(() => fixture[Symbol.asyncDispose]());
+    const sandbox = await fixture.sandbox();
+    await fixture.controller.create(sandbox, t.signal);
+    const start = fixture.controller.start(sandbox.id, AbortSignal.timeout(700));
+    await rejects(start, (error) => hasCode(error, Code.Canceled) || hasCode(error, Code.DeadlineExceeded));
+    await fixture.controller.shutdown(sandbox.id, t.signal);
+    deepEqual(await fixture.leftovers(sandbox), []);
+  });
+}
+
+for (const [what, create] of [
+  ["fails", "echo no such thing >&2; exit 1"],
+  ["does nothing", "exit 0"],
+  ["prints garbage", "head -c 100000 /dev/urandom; exit 1"],
+  ["is killed", "kill -9 $$"],
+] as const) {
+  test(`a runtime that ${what} is an error of the start, and shutdown leaves nothing`, needsShim, async (t) => {
+    const fixture = await PodsandboxFixture.make({
+      pause: "always",
+      options: { BinaryName: await oddRunc(t, create) },
+    });
+    t.after(() => fixture[Symbol.asyncDispose]());
+    const sandbox = await fixture.sandbox();
+    await fixture.controller.create(sandbox, t.signal);
+    await rejects(fixture.controller.start(sandbox.id, t.signal), { message: new RegExp(sandbox.id) });
+    await fixture.controller.shutdown(sandbox.id, t.signal);
+    deepEqual(await fixture.leftovers(sandbox), []);
+  });
+}
 
 test("a localhost seccomp profile that is missing stops the pod before anything is made", needsShim, async (t) => {
   const fixture = await PodsandboxFixture.make({ pause: "always" });

@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 const capSysResource = 24n;
 
 /**
- * The oom_score_adj closest to the wanted one that this process can give a child: without CAP_SYS_RESOURCE nobody may go below their own
- * (proc(5)). -1000 to 1000.
+ * The oom_score_adj closest to the wanted one that this process can give a child: without CAP_SYS_RESOURCE nobody may
+ * go below their own (proc(5)). -1000 to 1000.
  */
 export async function allowedOomScoreAdj(wanted: number, procSelf = "/proc/self"): Promise<number> {
   const status = await readFile(`${procSelf}/status`, "utf8");

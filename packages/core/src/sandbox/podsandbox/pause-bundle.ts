@@ -40,7 +40,8 @@ export async function preparePauseBundle(
     exists("/sys/fs/selinux/enforce"),
     exists(`${sandbox.rootDir}/resolv.conf`),
   ]);
-  // The root of a user namespace cannot pass through the daemon's own directory: its pods see the rootfs in their bundle.
+  // The root of a user namespace cannot pass through the daemon's own directory: its pods see the rootfs in their
+  // bundle.
   const isInBundle = sandbox.namespaces.user !== undefined;
   const spec = pauseSpec(sandbox, {
     rootfs: isInBundle ? "rootfs" : rootfs,

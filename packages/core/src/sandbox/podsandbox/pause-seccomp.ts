@@ -10,8 +10,8 @@ import type { SandboxSecurity } from "@crib/sandboxer";
 const maxProfileBytes = 1024 * 1024;
 
 /**
- * The seccomp profile of the pause process. `unconfined` and `runtime-default` give none: the built-in pause has no capability,
- * cannot gain any, and reads no input. A `localhost` profile is read from its file; one that is missing, no
+ * The seccomp profile of the pause process. `unconfined` and `runtime-default` give none: the built-in pause has no
+ * capability, cannot gain any, and reads no input. A `localhost` profile is read from its file; one that is missing, no
  * regular file or not well formed is refused, never replaced by none.
  */
 export async function pauseSeccomp(seccomp: SandboxSecurity["seccomp"]): Promise<SeccompProfile | undefined> {

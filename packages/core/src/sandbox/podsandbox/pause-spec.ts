@@ -25,9 +25,9 @@ export interface PauseHost {
 }
 
 /**
- * The OCI specification of a pod's pause process (containerd.md 1.1.5): in the namespaces that crib has pinned, each by its path, and
- * without any privilege. InvalidArgument when a namespace that the pod shall own has no path: it must never
- * fall back to the host's, nor to a new one that the pod's containers would not share.
+ * The OCI specification of a pod's pause process (containerd.md 1.1.5): in the namespaces that crib has pinned, each by
+ * its path, and without any privilege. InvalidArgument when a namespace that the pod shall own has no path: it must
+ * never fall back to the host's, nor to a new one that the pod's containers would not share.
  */
 export function pauseSpec(sandbox: Sandbox, host: PauseHost): RuntimeSpec {
   const label = host.hasSelinux && !sandbox.privileged ? selinuxLabel(sandbox) : undefined;
@@ -62,8 +62,8 @@ export function pauseSpec(sandbox: Sandbox, host: PauseHost): RuntimeSpec {
 }
 
 /**
- * The specification of a bundle whose shim serves the tasks of a pod that has no process of its own. Shims read its annotations, which
- * say whose group they are; nothing is ever run from it.
+ * The specification of a bundle whose shim serves the tasks of a pod that has no process of its own. Shims read its
+ * annotations, which say whose group they are; nothing is ever run from it.
  */
 export function taskShimSpec(sandbox: Sandbox): RuntimeSpec {
   return { ociVersion, root: { path: "rootfs", readonly: true }, annotations: sandboxAnnotations(sandbox) };

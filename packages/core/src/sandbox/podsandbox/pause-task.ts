@@ -22,7 +22,9 @@ const hungPollMs = 250;
 /** How long a shim may take to reap a pause that has ended. */
 const reapMs = 2_000;
 
-/** Creates the pause task without standard streams; gives its init process, which does not run the pause program yet. */
+/**
+ * Creates the pause task without standard streams; gives its init process, which does not run the pause program yet.
+ */
 export async function createPause(
   shim: Shim,
   rootfsMounts: readonly RootfsMount[],
@@ -66,7 +68,8 @@ export interface PauseWatch {
 
 /**
  * Settles `exit` when the pause ends or its shim dies. A lost connection alone is no death: the shim is dialled again,
- * and only when nobody listens any more are its orphans ended. Returns when there is nothing left to watch, at the latest on abort; never rejects.
+ * and only when nobody listens any more are its orphans ended. Returns when there is nothing left to watch, at the
+ * latest on abort; never rejects.
  */
 export async function watchPause(watch: PauseWatch, first: Shim, signal: AbortSignal): Promise<void> {
   let next: Reopened = { kind: "open", shim: first };

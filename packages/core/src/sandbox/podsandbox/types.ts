@@ -20,7 +20,10 @@ export interface PodsandboxOptions {
    * `pause = "always"`.
    */
   readonly needsPause?: (sandbox: Sandbox) => boolean;
-  /** Deadlines of Stop, in milliseconds: for the shim to kill the pause, and for a kill to show. Default 10,000 and 5,000. */
+  /**
+   * Deadlines of Stop, in milliseconds: for the shim to kill the pause, and for a kill to show. Default 10,000 and
+   * 5,000.
+   */
   readonly budgets?: { readonly stopMs?: number; readonly killMs?: number };
   readonly log: TaskLog;
 }

@@ -16,7 +16,10 @@ export interface ControllerFixture extends AsyncDisposable {
   restart(): Promise<SandboxController>;
   /** Takes the boundary away as if something outside had, and leaves the controller to notice. */
   destroyBoundary(sandbox: Sandbox): Promise<void>;
-  /** Everything on the host that belongs to a sandbox and that `shutdown` must have removed, found without the controller's code. */
+  /**
+   * Everything on the host that belongs to a sandbox and that `shutdown` must have removed, found without the
+   * controller's code.
+   */
   leftovers(sandbox: Sandbox): Promise<readonly string[]>;
 }
 

@@ -18,6 +18,7 @@ import type { NamespacePaths, Sandbox, SandboxController } from "@crib/sandboxer
 import {
   createShims,
   serveShimEvents,
+  type RuntimeOptionValues,
   type ShimBudgets,
   type ShimEvents,
   type Shims,
@@ -33,6 +34,7 @@ export interface PodsandboxFixtureOptions {
   /** Absolute path of the shim; empty: the one of PATH. */
   readonly runtimePath?: string;
   readonly runtimeType?: string;
+  readonly options?: RuntimeOptionValues;
   readonly log?: TaskLog;
   /** Deadlines of Stop and of shims, where a test makes them pass. */
   readonly budgets?: PodsandboxOptions["budgets"];
@@ -79,12 +81,18 @@ export class PodsandboxFixture implements ControllerFixture {
       budgets: this.#options.shimBudgets ?? {},
       log,
     });
-    const { pause, runtimePath = "", runtimeType = "io.containerd.runc.v2", budgets = {} } = this.#options;
+    const {
+      pause,
+      runtimePath = "",
+      runtimeType = "io.containerd.runc.v2",
+      options = {},
+      budgets = {},
+    } = this.#options;
     const controller = createPodsandboxController({
       shims,
       rootDir: join(this.dir, "root"),
       pauseCommand: [pauseProgram, "-P"],
-      handlerOf: () => ({ runtimeType, runtimePath, options: {}, pause }),
+      handlerOf: () => ({ runtimeType, runtimePath, options, pause }),
       budgets,
       log,
     });
