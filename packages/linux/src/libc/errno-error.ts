@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 
 import { Code, StatusError } from "@crib/errdefs";
@@ -7,9 +8,15 @@ import { Code, StatusError } from "@crib/errdefs";
  * code that the errno stands for. The cause carries `code` ("EPERM") and `errno` (-1) as errors of `node:fs` do.
  */
 export function errnoError(result: number, doing: string): StatusError {
-  const name = getSystemErrorName(result);
-  const cause = Object.assign(new Error(`${name}: ${getSystemErrorMessage(result)}`), { code: name, errno: result });
+  const [name, why] = describe(result);
+  const cause = Object.assign(new Error(`${name}: ${why}`), { code: name, errno: result });
   return StatusError.from(cause, doing);
+}
+
+function describe(result: number): readonly [name: string, why: string] {
+  // libuv, which knows the rest, has no word for it: no binary for this machine and no script either, execve(2).
+  if (result === -constants.errno.ENOEXEC) return ["ENOEXEC", "exec format error"];
+  return [getSystemErrorName(result), getSystemErrorMessage(result)];
 }
 
 /** Gives the result of a system call when it succeeded, throws `errnoError` when it is negative. */

@@ -2,9 +2,10 @@ import { constants } from "node:os";
 
 import koffi from "koffi";
 
-/** What may be handed to libc: numbers, paths, and memory that the call reads or writes. */
-type Argument = number | string | Uint8Array | null;
-type Call<Arguments extends readonly Argument[]> = (...args: Arguments) => number;
+/** What may be handed to libc: numbers, paths, lists of strings that end with a null, and memory that the call reads or writes. */
+type Argument = number | string | readonly (string | null)[] | Uint8Array | null;
+/** A libc function; see `declare` for its result. */
+export type Call<Arguments extends readonly Argument[]> = (...args: Arguments) => number;
 
 // The symbols of the running process: glibc and musl alike, without naming a library file.
 const library = koffi.load(null);
@@ -12,8 +13,9 @@ const library = koffi.load(null);
 /**
  * Declares one libc function. The result is the kernel's own convention, whatever libc does: zero or more on success,
  * the negative errno on failure. Calls are synchronous, on the calling thread: that is what `unshare` and `setns` need.
+ * Throws when libc has no such function.
  */
-function declare<const Arguments extends readonly Argument[]>(
+export function declare<const Arguments extends readonly Argument[]>(
   name: string,
   result: string,
   parameters: string[],
@@ -21,7 +23,7 @@ function declare<const Arguments extends readonly Argument[]>(
   const call = library.func(name, result, parameters) as (...args: readonly Argument[]) => number;
   return (...args) => {
     // A NUL would end the C string early, so that another path than the one given would be used.
-    if (args.some((argument) => typeof argument === "string" && argument.includes("\0")))
+    if (args.flat().some((argument) => typeof argument === "string" && argument.includes("\0")))
       return -constants.errno.EINVAL;
     const value = call(...args);
     return value < 0 ? -koffi.errno() : value;
@@ -76,6 +78,16 @@ export const mkdirat: Call<[dirFd: number, path: string, mode: number]> = declar
   "int",
   path,
   "uint",
+]);
+/** `pipe2(fds, flags)`; two ints are written. */
+export const pipe2: Call<[fds: Uint8Array, flags: number]> = declare("pipe2", "int", [memory, "int"]);
+/** `memfd_create(name, flags)`. */
+export const memfdCreate: Call<[name: string, flags: number]> = declare("memfd_create", "int", [path, "uint"]);
+/** `waitpid(pid, status, options)`; an int is written. */
+export const waitpid: Call<[pid: number, status: Uint8Array, options: number]> = declare("waitpid", "int", [
+  "int",
+  memory,
+  "int",
 ]);
 /** `flock(fd, operation)`. */
 export const flock: Call<[fd: number, operation: number]> = declare("flock", "int", ["int", "int"]);
