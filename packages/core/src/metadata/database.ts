@@ -7,6 +7,12 @@ import { StatusError } from "@crib/errdefs";
 /** Pages in the write-ahead log after which it is written back, by a worker. */
 const checkpointPages = 1_000;
 
+/** Beside this file, as source or as part of a bundle. */
+const checkpointWorker = new URL(
+  import.meta.url.endsWith(".ts") ? "./checkpoint-worker.ts" : "./checkpoint-worker.js",
+  import.meta.url,
+);
+
 /** The one database of a daemon, opened for writing. */
 export interface Database extends AsyncDisposable {
   readonly sqlite: DatabaseSync;
@@ -42,7 +48,12 @@ export async function openDatabase(path: string): Promise<Database> {
   let commits = 0;
   let worker: Worker | undefined;
   const checkpoint = (): void => {
-    worker = new Worker(new URL("./checkpoint-worker.ts", import.meta.url), { workerData: { path } });
+    worker = new Worker(checkpointWorker, {
+      workerData: { path },
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 16 },
+    });
     worker.on("error", () => {}); // a checkpoint that failed is tried again at the next turn
     worker.on("exit", () => (worker = undefined));
     worker.unref();

@@ -51,7 +51,15 @@ export async function serve(config: DaemonConfig): Promise<void> {
   await daemon.sandboxes.reattach();
   gate.isOpen = true;
   notifyReady(log);
-  log.info({ socket: config.socket, version: cribVersion(), pods: daemon.sandboxes.list().length }, "crib is ready");
+  log.info(
+    {
+      socket: config.socket,
+      version: cribVersion(),
+      pods: daemon.sandboxes.list().length,
+      startMs: Math.round(performance.now()),
+    },
+    "crib is ready",
+  );
   daemon.sandboxes.finishLeftovers();
   void collectNetworkGarbage(daemon, log);
 

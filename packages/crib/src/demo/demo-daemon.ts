@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 
 import { connectCri } from "@crib/cri-client";
 import { Code, StatusError } from "@crib/errdefs";
 
-const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+/** The command line's own entry, as source or as bundle: what this process was started with. */
+const main = process.argv[1] ?? "";
 /** Milliseconds until the daemon serves. */
 const startMs = 30_000;
 /** Milliseconds until it has ended after SIGTERM. */
