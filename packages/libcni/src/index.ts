@@ -12,6 +12,7 @@ export {
 export { createCni } from "./create-cni.ts";
 export { findPlugin } from "./execution/find-plugin.ts";
 export type { CniCommand, PluginExec, PluginExit, PluginRun } from "./execution/plugin-exec.ts";
+export type { SpawnChild, SpawnedChild, SpawnRequest } from "./execution/spawn-child.ts";
 export { spawnExec, type SpawnExecOptions } from "./execution/spawn-exec.ts";
 export type { JsonObject } from "./json.ts";
 export { PluginError, type PluginFailure } from "./plugin-error.ts";

@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
-
 import { Code, StatusError } from "@crib/errdefs";
 
 import { excerpt } from "../json.ts";
@@ -7,6 +5,7 @@ import { PluginError } from "../plugin-error.ts";
 import { BoundedOutput } from "./bounded-output.ts";
 import type { PluginExit, PluginRun } from "./plugin-exec.ts";
 import { ProcessGroup } from "./process-group.ts";
+import type { SpawnedChild } from "./spawn-child.ts";
 
 const maxStdoutBytes = 1024 * 1024;
 const maxStderrBytes = 64 * 1024;
@@ -19,33 +18,22 @@ const drainMs = 2_000;
  */
 export class PluginProcess {
   readonly #run: PluginRun;
-  readonly #child: ChildProcess;
-  /** Absent when the start failed. */
-  readonly #group: ProcessGroup | undefined;
+  readonly #child: SpawnedChild;
+  readonly #group: ProcessGroup;
   readonly #stdout = new BoundedOutput(maxStdoutBytes, "first");
   readonly #stderr = new BoundedOutput(maxStderrBytes, "last");
   readonly #closed = Promise.withResolvers<void>();
   #failure: PluginError | undefined;
-  #exit: { readonly exitCode: number | null; readonly killedBy: string | null } | undefined;
+  #exit: { readonly exitCode: number | null; readonly signal: string | null } | undefined;
   #drain: NodeJS.Timeout | undefined;
 
-  /** Starts the plugin. Throws the errno of a start that failed at once; others come out of `finish`. */
-  constructor(run: PluginRun, stdinFd: number) {
+  /** Takes charge of a plugin that was just started. */
+  constructor(run: PluginRun, child: SpawnedChild) {
     this.#run = run;
-    this.#child = spawn(run.path, [], {
-      cwd: "/",
-      env: { ...run.env },
-      stdio: [stdinFd, "pipe", "pipe"],
-      // A session of its own: one signal reaches all children, and a terminal's signals reach none.
-      detached: true,
-    });
-    this.#group = this.#child.pid === undefined ? undefined : new ProcessGroup(this.#child.pid);
-    // Listeners must be there before the first await, else events are lost.
-    this.#child.on("error", (reason) => this.#fail(Code.Unknown, "", reason));
-    this.#child.on("exit", (exitCode, killedBy) => this.#exited(exitCode, killedBy));
-    this.#child.on("close", () => this.#closed.resolve());
-    // Without a free descriptor there are no streams at all, only the error event.
-    this.#child.stdout?.on("data", (chunk: Buffer) => {
+    this.#child = child;
+    this.#group = new ProcessGroup(child.pid);
+    const exited = child.exit.then((exit) => this.#exited(exit));
+    child.stdout.on("data", (chunk: Buffer) => {
       this.#stdout.push(chunk);
       if (this.#stdout.overflowed)
         this.#fail(
@@ -53,9 +41,12 @@ export class PluginProcess {
           `printed more than ${maxStdoutBytes} bytes: ${excerpt(this.#stdout.text())}`,
         );
     });
-    this.#child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
-    for (const stream of [this.#child.stdout, this.#child.stderr])
-      stream?.on("error", (reason) => this.#fail(Code.Unknown, "its output cannot be read", reason));
+    child.stderr.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
+    const closed = [child.stdout, child.stderr].map((stream) => {
+      stream.on("error", (reason) => this.#fail(Code.Unknown, "its output cannot be read", reason));
+      return new Promise<void>((resolve) => stream.once("close", resolve));
+    });
+    void Promise.all([exited, ...closed]).then(() => this.#closed.resolve());
   }
 
   /** Waits for the end; at `deadlineMs` of `performance.now()`, or a grace after an abort, kills the group and then rejects. */
@@ -85,12 +76,12 @@ export class PluginProcess {
       clearTimeout(this.#drain);
       signal.removeEventListener("abort", onAbort);
     }
-    const ended = (await this.#group?.ended(drainMs)) ?? true;
+    const ended = await this.#group.ended(drainMs);
     if (!ended) throw this.#unkillable();
     if (this.#failure !== undefined) throw this.#failure;
     return {
       exitCode: this.#exit?.exitCode ?? undefined,
-      killedBy: this.#exit?.killedBy ?? undefined,
+      killedBy: this.#exit?.signal ?? undefined,
       stdout: this.#stdout.text(),
       stderr: this.#stderr.text(),
     };
@@ -107,37 +98,30 @@ export class PluginProcess {
     );
   }
 
-  #exited(exitCode: number | null, killedBy: string | null): void {
-    this.#exit = { exitCode, killedBy };
+  #exited(exit: { readonly exitCode: number | null; readonly signal: string | null }): void {
+    this.#exit = exit;
     // Nothing may go on beside the undo of a failed plugin. What a successful one leaves, quietly, is its own affair.
-    if (exitCode === 0) this.#group?.probe();
-    else this.#group?.kill();
+    if (exit.exitCode === 0) this.#group.probe();
+    else this.#group.kill();
     this.#drain ??= setTimeout(() => this.#abandonOutput(), drainMs);
   }
 
   /** Ends the run early; the first reason stays. */
   #fail(code: Code, why: string, cause?: unknown): void {
     if (this.#failure !== undefined) return;
-    const { path, plugin, command } = this.#run;
+    const { plugin, command } = this.#run;
     const failure = { plugin, command, stderr: this.#stderr.text() };
-    if (this.#group === undefined) {
-      const error = StatusError.from(cause, `starting CNI plugin ${JSON.stringify(path)} for ${command}`);
-      const startCode = error.code === Code.NotFound ? Code.FailedPrecondition : error.code;
-      this.#failure = new PluginError(startCode, error.message, failure, { cause });
-      this.#closed.resolve();
-      return;
-    }
     const message = `running CNI plugin ${JSON.stringify(plugin)} for ${command}: ${why}`;
     this.#failure = new PluginError(code, message, failure, { cause });
-    this.#group?.kill();
+    this.#group.kill();
     this.#drain ??= setTimeout(() => this.#abandonOutput(), drainMs);
   }
 
   /** The plugin ended, or was killed, two seconds ago and somebody still holds its output. */
   #abandonOutput(): void {
-    this.#group?.kill();
-    this.#child.stdout?.destroy();
-    this.#child.stderr?.destroy();
+    this.#group.kill();
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
     this.#closed.resolve();
   }
 }

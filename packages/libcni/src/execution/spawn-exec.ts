@@ -5,14 +5,18 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import { PluginError } from "../plugin-error.ts";
 import { findPlugin } from "./find-plugin.ts";
+import { forkChild } from "./fork-child.ts";
 import type { PluginExec, PluginExit, PluginRun } from "./plugin-exec.ts";
 import { PluginProcess } from "./plugin-process.ts";
+import type { SpawnChild, SpawnedChild } from "./spawn-child.ts";
 import { openStdinFile } from "./stdin-file.ts";
 
 /** Options of `spawnExec`. */
 export interface SpawnExecOptions {
   /** Where the plugins' stdin is kept, in files without a name; made with mode 0700 if missing; default the system's temporary directory. */
   readonly scratchDir?: string;
+  /** How programs are started; default `node:child_process`, which blocks longer the more memory this process has. */
+  readonly spawn?: SpawnChild;
 }
 
 const busyRetries = 5;
@@ -20,7 +24,7 @@ const busyPauseMs = 100;
 
 /** The `PluginExec` that runs real programs, each in a session and process group of its own. */
 export function spawnExec(options: SpawnExecOptions = {}): PluginExec {
-  const { scratchDir = tmpdir() } = options;
+  const { scratchDir = tmpdir(), spawn = forkChild } = options;
   return {
     find: findPlugin,
     async run(run: PluginRun, signal: AbortSignal): Promise<PluginExit> {
@@ -28,10 +32,10 @@ export function spawnExec(options: SpawnExecOptions = {}): PluginExec {
       for (let attempt = 1; ; attempt++) {
         if (signal.aborted) throw notStarted(run, signal.reason);
         try {
-          return await runOnce(run, scratchDir, deadlineMs, signal);
+          return await runOnce(run, spawn, scratchDir, deadlineMs, signal);
         } catch (reason) {
           // Somebody is just writing the binary (or forked while writing it): it will be whole in a moment.
-          if ((reason as NodeJS.ErrnoException).code !== "ETXTBSY") throw reason;
+          if (!isBusy(reason)) throw reason;
           const pauseMs = busyPauseMs * attempt;
           if (attempt > busyRetries || performance.now() + pauseMs > deadlineMs) throw notStarted(run, reason);
           // An abort ends the pause; the next round reports it.
@@ -44,6 +48,7 @@ export function spawnExec(options: SpawnExecOptions = {}): PluginExec {
 
 async function runOnce(
   run: PluginRun,
+  spawn: SpawnChild,
   scratchDir: string,
   deadlineMs: number,
   signal: AbortSignal,
@@ -51,16 +56,22 @@ async function runOnce(
   await using stdin = await openStdinFile(scratchDir, run.stdin).catch((reason: unknown) => {
     throw notStarted(run, reason);
   });
-  return await startProcess(run, stdin.fd).finish(deadlineMs, signal);
+  const child = await startChild(run, spawn, stdin.fd);
+  return await new PluginProcess(run, child).finish(deadlineMs, signal);
 }
 
-function startProcess(run: PluginRun, stdinFd: number): PluginProcess {
+async function startChild(run: PluginRun, spawn: SpawnChild, stdinFd: number): Promise<SpawnedChild> {
   try {
-    return new PluginProcess(run, stdinFd);
+    return await spawn({ path: run.path, args: [], env: run.env, cwd: "/", stdinFd });
   } catch (reason) {
-    if ((reason as NodeJS.ErrnoException).code === "ETXTBSY") throw reason;
-    throw notStarted(run, reason);
+    throw isBusy(reason) ? reason : notStarted(run, reason);
   }
+}
+
+function isBusy(reason: unknown): boolean {
+  for (let error = reason; error instanceof Error; error = error.cause)
+    if ((error as NodeJS.ErrnoException).code === "ETXTBSY") return true;
+  return false;
 }
 
 function notStarted(run: PluginRun, reason: unknown): PluginError {
