@@ -1,17 +1,19 @@
-import { spawn } from "node:child_process";
-import type { ChildProcessByStdio } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { closeSync } from "node:fs";
+import type { Readable } from "node:stream";
 
 import { Code, StatusError } from "@crib/errdefs";
+import { openMemoryFile, type SpawnedProcess, spawnProcess } from "@crib/linux";
 
 /** A short-lived program that is run to its end. */
 export interface ProgramRun {
   /** What it is called in errors. */
   readonly doing: string;
+  /** The program is an absolute path. */
   readonly argv: readonly [program: string, ...args: string[]];
   readonly cwd: string;
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** Default: nothing. */
   readonly stdin?: Uint8Array;
   readonly deadlineMs: number;
   /** Standard output beyond this is an error; of standard error the first part is kept. Bytes. */
@@ -35,13 +37,7 @@ const drainMs = 250;
  */
 export async function runProgram(run: ProgramRun, signal: AbortSignal): Promise<ProgramEnd> {
   signal.throwIfAborted();
-  const [program, ...args] = run.argv;
-  const child = spawn(program, args, {
-    cwd: run.cwd,
-    env: { ...run.env },
-    detached: true,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = start(run);
   const killing = new Killing(child);
   const timer = setTimeout(() => {
     killing.now(new StatusError(Code.DeadlineExceeded, `${run.doing}: no end within ${run.deadlineMs} ms`));
@@ -53,8 +49,7 @@ export async function runProgram(run: ProgramRun, signal: AbortSignal): Promise<
       killing.now(new StatusError(Code.ResourceExhausted, `${run.doing}: more than ${run.limitBytes} bytes of output`));
     const stdout = collect(child.stdout, run.limitBytes, flooded);
     const stderr = collect(child.stderr, run.limitBytes, () => undefined);
-    feed(child.stdin, run.stdin);
-    const exitCode = await ended(child, run.doing);
+    const exitCode = await ended(child);
     if (killing.reason !== undefined) throw killing.reason;
     return { exitCode, stdout: stdout(), stderr: stderr() };
   } finally {
@@ -65,27 +60,32 @@ export async function runProgram(run: ProgramRun, signal: AbortSignal): Promise<
   }
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+function start(run: ProgramRun): SpawnedProcess {
+  const [path, ...args] = run.argv;
+  // A file, since it needs nobody to feed it and a program that does not read it is not wrong.
+  const stdinFd = run.stdin === undefined ? undefined : openMemoryFile(run.stdin);
+  try {
+    return spawnProcess({ path, args, env: run.env, cwd: run.cwd, stdinFd });
+  } catch (error) {
+    throw StatusError.from(error, run.doing);
+  } finally {
+    if (stdinFd !== undefined) closeSync(stdinFd);
+  }
+}
 
 /** Kills the group of a child at most once, and remembers why. */
 class Killing {
   reason: StatusError | undefined;
-  readonly #child: Child;
+  readonly #child: SpawnedProcess;
 
-  constructor(child: Child) {
+  constructor(child: SpawnedProcess) {
     this.#child = child;
   }
 
   now(reason: StatusError): void {
-    const { pid, exitCode, signalCode } = this.#child;
     this.reason ??= reason;
-    // An unreaped child keeps its number, so the group is still the one that we made; a reaped one is left alone.
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    try {
-      process.kill(-pid, "SIGKILL");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
+    // Does nothing once the program is reaped: what it left behind is not ours to end.
+    this.#child.kill("SIGKILL");
   }
 }
 
@@ -102,20 +102,14 @@ function collect(stream: Readable, limitBytes: number, flooded: () => void): () 
   return () => Buffer.concat(chunks);
 }
 
-function feed(stdin: Writable, input: Uint8Array | undefined): void {
-  stdin.on("error", () => undefined); // a program that does not read its input is not wrong
-  stdin.end(input);
-}
-
-async function ended(child: Child, doing: string): Promise<number | null> {
-  return await new Promise((resolve, reject) => {
-    child.once("error", (error) => reject(StatusError.from(error, doing)));
-    child.once("exit", (exitCode) => {
-      const timer = setTimeout(() => resolve(exitCode), drainMs);
-      child.once("close", () => {
-        clearTimeout(timer);
-        resolve(exitCode);
-      });
-    });
-  });
+async function ended(child: SpawnedProcess): Promise<number | null> {
+  const closed = [child.stdout, child.stderr].map(
+    (stream) => new Promise<void>((resolve) => stream.once("close", resolve)),
+  );
+  const { exitCode } = await child.exit;
+  let timer: NodeJS.Timeout | undefined;
+  const drained = new Promise<void>((resolve) => (timer = setTimeout(resolve, drainMs)));
+  await Promise.race([Promise.all(closed), drained]);
+  clearTimeout(timer);
+  return exitCode;
 }

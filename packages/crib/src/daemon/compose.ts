@@ -13,8 +13,8 @@ import {
 } from "@crib/core/sandbox";
 import { createShims, type Shims, type TaskLog } from "@crib/core/tasks";
 import { Code, StatusError } from "@crib/errdefs";
-import { type Cni, createCni } from "@crib/libcni";
-import { bootId } from "@crib/linux";
+import { type Cni, createCni, spawnExec } from "@crib/libcni";
+import { bootId, spawnProcess } from "@crib/linux";
 import type { SandboxController } from "@crib/sandboxer";
 
 import type { DaemonConfig } from "./config/types.ts";
@@ -53,7 +53,7 @@ export async function compose(
   const cni = createCni({
     pluginDirs: config.cni.binDirs,
     cacheDir: join(config.root, "cni"),
-    scratchDir: config.state,
+    exec: spawnExec({ scratchDir: config.state, spawn: spawnProcess }),
     onStderr: (stderr) => log.debug(stderr, "CNI plugin wrote to stderr"),
   });
   const networks = parts.use(await openNetworks(config, cni, log));
