@@ -61,7 +61,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
     "crib is ready",
   );
   daemon.sandboxes.finishLeftovers();
-  void collectNetworkGarbage(daemon, log);
+  void collectNetworkGarbage(daemon, config.cni.gc, log);
 
   const signal = await stopped;
   log.info({ signal }, "crib is stopping; pods stay");

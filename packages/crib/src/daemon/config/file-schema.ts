@@ -46,6 +46,10 @@ const cni = z.strictObject({
     .enum(["ipv4", "ipv6", "cni"])
     .optional()
     .describe('Which address is the first: "ipv4", "ipv6", or "cni" (as the plugins order them).'),
+  gc: z
+    .boolean()
+    .optional()
+    .describe("Run the plugins' GC at the start; only where no other runtime uses the same networks."),
   default_network: z
     .union([z.boolean(), defaultNetwork])
     .optional()

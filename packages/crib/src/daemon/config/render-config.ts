@@ -20,6 +20,7 @@ export function renderConfig(config: DaemonConfig): string {
       max_conf_num: cni.maxConfNum,
       loopback: cni.loopback,
       ip_preference: cni.ipPreference,
+      gc: cni.gc,
       ...(cni.defaultNetwork === false && { default_network: false }),
     }),
     cni.defaultNetwork && table("cni.default_network", "cni.default_network", { ...cni.defaultNetwork }),

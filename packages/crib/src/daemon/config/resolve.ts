@@ -49,6 +49,7 @@ function resolveCni(cni: ConfigFile["cni"], flags: ConfigFlags): CniConfig {
     maxConfNum: cni?.max_conf_num ?? 1,
     loopback: cni?.loopback ?? "native",
     ipPreference: cni?.ip_preference ?? "ipv4",
+    gc: cni?.gc ?? false,
     defaultNetwork: on && {
       name: settings.name ?? defaultNetwork.name,
       subnet: settings.subnet ?? defaultNetwork.subnet,

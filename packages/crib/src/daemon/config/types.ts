@@ -22,6 +22,8 @@ export interface CniConfig {
   readonly loopback: "native" | "plugin";
   /** Which address of the pod is its first one: the first of a family, or the first that the plugins gave. */
   readonly ipPreference: "ipv4" | "ipv6" | "cni";
+  /** Whether the plugins' GC runs at the start. It frees what is not crib's, so no other runtime may use the networks. */
+  readonly gc: boolean;
   /** The network that crib provides; false: only what `confDir` holds. */
   readonly defaultNetwork: false | DefaultNetwork;
 }
