@@ -16,6 +16,7 @@ import type {
 import { checkTaskId, type Shim, Turns } from "../../tasks/index.ts";
 import { endByKernel, endPause } from "./end-pause.ts";
 import { preparePauseBundle } from "./pause-bundle.ts";
+import { PauseRootfs } from "./pause-rootfs.ts";
 import { taskShimSpec } from "./pause-spec.ts";
 import { createPause, killedExitCode, pauseExit, unknownExitCode, watchPause } from "./pause-task.ts";
 import { podInfo } from "./pod-info.ts";
@@ -36,10 +37,13 @@ class PodsandboxController implements SandboxController {
   readonly declares: ControllerDeclaration = { netns: "crib", network: "parallel" };
   readonly #options: PodsandboxOptions;
   readonly #pods = new Map<string, Pod>();
+  readonly #pause: { readonly rootfs: PauseRootfs; readonly args: readonly string[] };
   readonly #endpointTurns = new Turns();
 
   constructor(options: PodsandboxOptions) {
     this.#options = options;
+    const [program, ...args] = options.pauseCommand;
+    this.#pause = { rootfs: new PauseRootfs(options.rootDir, program), args };
   }
 
   async create(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
@@ -178,7 +182,7 @@ class PodsandboxController implements SandboxController {
     const { sandbox } = pod;
     const handler = this.#options.handlerOf(sandbox.runtimeHandler);
     const { runtimeType, runtimePath, options } = handler;
-    const { specJson, rootfsMounts } = await preparePauseBundle(this.#options, sandbox, handler);
+    const { specJson, rootfsMounts } = await preparePauseBundle(this.#pause, sandbox, handler);
     pod.rootfsMounts = rootfsMounts;
     await this.#options.shims.start({ id: sandbox.id, runtimeType, runtimePath, options, specJson }, signal);
   }

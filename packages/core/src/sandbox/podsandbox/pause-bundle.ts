@@ -3,10 +3,10 @@ import { access } from "node:fs/promises";
 import type { Sandbox } from "@crib/sandboxer";
 
 import { allowedOomScoreAdj } from "./oom-score.ts";
-import { ensurePauseRootfs, pausePath } from "./pause-rootfs.ts";
+import { pausePath, type PauseRootfs } from "./pause-rootfs.ts";
 import { pauseSeccomp } from "./pause-seccomp.ts";
 import { pauseSpec } from "./pause-spec.ts";
-import type { PodsandboxHandler, PodsandboxOptions } from "./types.ts";
+import type { PodsandboxHandler } from "./types.ts";
 
 /** What kubelet and containerd give a pod's own process: it is the last to be killed for memory. */
 const wantedOomScoreAdj = -998;
@@ -28,13 +28,12 @@ export interface RootfsMount {
 
 /** The specification of a pod's pause process on this host; the root file system it needs is there. */
 export async function preparePauseBundle(
-  options: Pick<PodsandboxOptions, "rootDir" | "pauseCommand">,
+  pause: { readonly rootfs: PauseRootfs; readonly args: readonly string[] },
   sandbox: Sandbox,
   handler: PodsandboxHandler,
 ): Promise<PauseBundle> {
-  const [program, ...args] = options.pauseCommand;
   const [rootfs, seccomp, oomScoreAdj, hasSelinux, hasResolvConf] = await Promise.all([
-    ensurePauseRootfs(options.rootDir, program),
+    pause.rootfs.ensure(),
     pauseSeccomp(sandbox.security.seccomp),
     allowedOomScoreAdj(wantedOomScoreAdj),
     exists("/sys/fs/selinux/enforce"),
@@ -45,7 +44,7 @@ export async function preparePauseBundle(
   const isInBundle = sandbox.namespaces.user !== undefined;
   const spec = pauseSpec(sandbox, {
     rootfs: isInBundle ? "rootfs" : rootfs,
-    args: [pausePath, ...args],
+    args: [pausePath, ...pause.args],
     oomScoreAdj,
     seccomp,
     hasSelinux,

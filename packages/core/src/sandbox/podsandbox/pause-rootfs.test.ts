@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
-import { ensurePauseRootfs } from "./pause-rootfs.ts";
+import { PauseRootfs } from "./pause-rootfs.ts";
 
 async function dirOf(t: TestContext): Promise<{ root: string; program: string }> {
   const dir = await mkdtemp(join(tmpdir(), "crib-pause-"));
@@ -14,6 +14,8 @@ async function dirOf(t: TestContext): Promise<{ root: string; program: string }>
   await writeFile(join(dir, "program"), "one");
   return { root: join(dir, "root"), program: join(dir, "program") };
 }
+
+const ensurePauseRootfs = (root: string, program: string): Promise<string> => new PauseRootfs(root, program).ensure();
 
 test("the root file system is built once, also by many at a time, and leaves nothing beside it", async (t) => {
   const { root, program } = await dirOf(t);
@@ -46,6 +48,20 @@ test("a damaged copy is replaced", async (t) => {
   await ensurePauseRootfs(root, program);
   equal(await readFile(join(path, "pause"), "utf8"), "one");
   deepEqual((await readdir(join(root, "pause"))).length, 1);
+});
+
+test("what was compared once is looked at again when either file changes", async (t) => {
+  const { root, program } = await dirOf(t);
+  const rootfs = new PauseRootfs(root, program);
+  const path = await rootfs.ensure();
+  equal(await rootfs.ensure(), path);
+  await writeFile(join(path, "pause"), "0ne");
+  equal(await rootfs.ensure(), path);
+  equal(await readFile(join(path, "pause"), "utf8"), "one");
+  await rm(path, { recursive: true });
+  equal(await rootfs.ensure(), path);
+  await writeFile(program, "two");
+  notEqual(await rootfs.ensure(), path);
 });
 
 test("a missing program is NotFound and named", async (t) => {

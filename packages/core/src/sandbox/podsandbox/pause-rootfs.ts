@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { StatusError } from "@crib/errdefs";
@@ -12,15 +12,39 @@ const directories = ["dev", "proc", "sys", "etc"];
 
 /**
  * Gives the directory `ROOT/pause/SHA256`, the read-only root file system that all pause processes share, and builds it
- * when it is missing or not what it should be. It is named by its program, so an upgrade of that leaves running
- * pods alone, and appears by rename, so a crash or a second caller leaves no half of it.
+ * when it is missing or not what it should be. It is named by its program, so an upgrade of that leaves running pods
+ * alone, and appears by rename, so a crash or a second caller leaves no half of it. Contents are compared once; later
+ * calls only look whether the two files are still the same ones.
  */
-export async function ensurePauseRootfs(rootDir: string, program: string): Promise<string> {
-  const doing = `preparing the root file system of the pause program "${program}"`;
-  try {
-    const content = await readFile(program);
+export class PauseRootfs {
+  readonly #rootDir: string;
+  readonly #program: string;
+  #known: { readonly path: string; readonly key: string } | undefined;
+
+  /** `program` is an absolute path; nothing is read or made before `ensure`. */
+  constructor(rootDir: string, program: string) {
+    this.#rootDir = rootDir;
+    this.#program = program;
+  }
+
+  /** NotFound, naming it, when the program is missing. */
+  async ensure(): Promise<string> {
+    try {
+      if (this.#known !== undefined && (await this.#keyOf(this.#known.path)) === this.#known.key)
+        return this.#known.path;
+      const path = await this.#compare();
+      const key = await this.#keyOf(path);
+      this.#known = key === undefined ? undefined : { path, key };
+      return path;
+    } catch (error) {
+      throw StatusError.from(error, `preparing the root file system of the pause program "${this.#program}"`);
+    }
+  }
+
+  async #compare(): Promise<string> {
+    const content = await readFile(this.#program);
     const digest = sha256(content);
-    const parent = join(rootDir, "pause");
+    const parent = join(this.#rootDir, "pause");
     const path = join(parent, digest);
     if (await isIntact(path, digest)) return path;
     await mkdir(parent, { recursive: true });
@@ -29,8 +53,19 @@ export async function ensurePauseRootfs(rootDir: string, program: string): Promi
     await build(fresh, content);
     await putInPlace(fresh, path, digest);
     return path;
-  } catch (error) {
-    throw StatusError.from(error, doing);
+  }
+
+  /** What changes when either file is replaced or written; undefined when one is missing. */
+  async #keyOf(path: string): Promise<string | undefined> {
+    try {
+      const files = await Promise.all(
+        [this.#program, join(path, pausePath)].map((file) => stat(file, { bigint: true })),
+      );
+      return files.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join()).join(" ");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
   }
 }
 
