@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Code } from "@crib/errdefs";
@@ -16,143 +16,6 @@ import { fakeShim } from "./testing/fake-shim.ts";
 const strays = async (dir: string, id = "t1"): Promise<number> =>
   (await findProcessesByEnv(shimMarker, `${dir}/${id}`)).length;
 
-for (const [what, starts, code, message] of [
-  ["says nothing", "exit 0", Code.FailedPrecondition, /empty/],
-  ["fails with words", "echo 'no such runtime' >&2; exit 7", Code.FailedPrecondition, /exit code 7: no such runtime/],
-  ["prints garbage", "echo 'panic: everything'", Code.FailedPrecondition, /panic: everything/],
-  ["is from the future", `echo '{"version":9,"address":"unix:///x"}'`, Code.FailedPrecondition, /version 9/],
-  ["floods", "head -c 1000000 /dev/zero; sleep 60", Code.ResourceExhausted, /bytes of output/],
-  ["hangs before its fork", "sleep 60", Code.DeadlineExceeded, /600 ms/],
-  ["hangs after its fork", "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60", Code.DeadlineExceeded, /600 ms/],
-  ["dies after its fork", "setsid sleep 60 </dev/null >/dev/null 2>&1 & kill -9 $$", Code.FailedPrecondition, /signal/],
-  ["names a socket that is not there", "echo unix:///nonexistent/socket", Code.NotFound, /nobody listens/],
-  ["speaks gRPC", `echo '{"version":3,"address":"unix:///x","protocol":"grpc"}'`, Code.Unimplemented, /ttrpc/],
-  ["is in a machine", `echo '{"version":3,"address":"vsock://3:1024"}'`, Code.Unimplemented, /unix sockets/],
-] as const) {
-  test(`a shim that ${what} fails its start and leaves nothing`, async (t) => {
-    const { dir, shims, request } = await fakeShim(t, starts);
-    await rejects(shims.start(request(), t.signal), { code, message });
-    deepEqual(await shims.list(), []);
-    equal(await strays(dir), 0);
-    await rejects(shims.open("t1", t.signal), { code: Code.NotFound });
-    await shims.remove("t1", t.signal);
-  });
-}
-
-test("a shim whose socket nobody reads is given up at the deadline", async (t) => {
-  const serve = `"${process.execPath}" -e 'require("net").createServer().listen(process.argv[1])' "$BUNDLE/s"`;
-  const { dir, shims, request } = await fakeShim(
-    t,
-    `setsid ${serve} </dev/null >/dev/null 2>&1 & while [ ! -S "$BUNDLE/s" ]; do sleep 0.05; done; echo "unix://$BUNDLE/s"`,
-  );
-  await rejects(shims.start(request(), t.signal), { code: Code.DeadlineExceeded });
-  deepEqual(await shims.list(), []);
-  equal(await strays(dir), 0);
-});
-
-test("an abort ends the start, what it had forked included", async (t) => {
-  const { dir, shims, request } = await fakeShim(t, "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60");
-  await rejects(shims.start(request(), AbortSignal.timeout(200)), { code: Code.DeadlineExceeded });
-  equal(await strays(dir), 0);
-  deepEqual(await shims.list(), []);
-});
-
-test("removal waits for the start under way, and leaves nothing", async (t) => {
-  const { dir, shims, request } = await fakeShim(t, "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60");
-  const starting = rejects(shims.start(request(), AbortSignal.timeout(300)), { code: Code.DeadlineExceeded });
-  await shims.remove("t1", t.signal);
-  await starting;
-  equal(await strays(dir), 0);
-});
-
-test("delete is called with the bundle, and one that hangs or fails does not stop the removal", async (t) => {
-  const starts = "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60";
-  const { dir, shims, request } = await fakeShim(
-    t,
-    starts,
-    `echo "$ID $BUNDLE" > ../../deleted; setsid sleep 60 & sleep 60`,
-  );
-  await rejects(shims.start(request(), t.signal), { code: Code.DeadlineExceeded });
-  equal(await readFile(join(dir, "deleted"), "utf8"), `t1 ${dir}/tasks/t1\n`);
-  equal(await strays(dir), 0);
-  deepEqual(await shims.list(), []);
-});
-
-test("a start that its daemon did not survive is found and ended by the next", async (t) => {
-  const { dir, shims, request } = await fakeShim(
-    t,
-    "setsid sleep 60 </dev/null >/dev/null 2>&1 & touch forked; sleep 60",
-  );
-  const script = `
-    import { createShims } from ${JSON.stringify(join(import.meta.dirname, "shims.ts"))};
-    const shims = createShims({ stateDir: ${JSON.stringify(dir)}, eventsAddress: "/none", instance: ${JSON.stringify(dir)},
-      shimCgroup: "", log: () => undefined });
-    await shims.start(${JSON.stringify(request())}, new AbortController().signal);`;
-  const daemon = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
-  for (let tries = 0; tries < 500 && !(await exists(join(dir, "tasks/t1/forked"))); tries += 1) await sleep(10);
-  daemon.kill("SIGKILL");
-  await once(daemon, "exit");
-  ok((await strays(dir)) > 0);
-  deepEqual(await shims.list(), ["t1"]);
-  await shims.remove("t1", t.signal);
-  equal(await strays(dir), 0);
-  deepEqual(await shims.list(), []);
-});
-
-test("strays of another daemon with the same id are left alone", async (t) => {
-  const { dir, shims } = await fakeShim(t, "exit 0");
-  const other = spawn("/bin/sleep", ["60"], { env: { [shimMarker]: "/other/t1" }, stdio: "ignore" });
-  t.after(() => other.kill("SIGKILL"));
-  await mkdir(join(dir, "tasks/t1"), { recursive: true });
-  await shims.remove("t1", t.signal);
-  equal(other.exitCode, null);
-  equal(other.signalCode, null);
-  deepEqual(await readdir(join(dir, "tasks")), []);
-});
-
-test("the shim gets PATH, its own variables and no more of the daemon's environment", async (t) => {
-  process.env["CRIB_TEST_SECRET"] = "x";
-  t.after(() => delete process.env["CRIB_TEST_SECRET"]);
-  const { dir, shims, request } = await fakeShim(t, "env > ../../env; umask >> ../../env; exit 1");
-  await rejects(shims.start({ ...request(), env: { SCHED_CORE: "1" } }, t.signal), { code: Code.FailedPrecondition });
-  const lines = (await readFile(join(dir, "env"), "utf8")).split("\n");
-  const wanted = [
-    `TTRPC_ADDRESS=${dir}/events.sock`,
-    `GRPC_ADDRESS=${dir}/crib.sock`,
-    "NAMESPACE=k8s.io",
-    "SCHED_CORE=1",
-  ];
-  const marks = ["CRIB_ROW=t1", `CRIB_INSTANCE=${dir}`, "MAX_SHIM_VERSION=2", "0022"];
-  for (const line of [...wanted, ...marks]) ok(lines.includes(line), line);
-  equal(
-    lines.some((line) => line.includes("SECRET")),
-    false,
-  );
-});
-
-test("a second start of the same id is AlreadyExists and keeps the first's bundle", async (t) => {
-  const { dir, shims, request } = await fakeShim(t, "exit 0");
-  await mkdir(join(dir, "tasks/t1"), { recursive: true });
-  await writeFile(join(dir, "tasks/t1/canary"), "");
-  await rejects(shims.start(request(), t.signal), { code: Code.AlreadyExists });
-  ok(await exists(join(dir, "tasks/t1/canary")));
-});
-
-test("options the shim does not have, and a shim that is not there, are refused before anything is made", async (t) => {
-  const { dir, shims, request } = await fakeShim(t, "exit 0");
-  const runc = { ...request(), runtimeType: "io.containerd.runc.v2", options: { BinaryNmae: "crun" } };
-  await rejects(shims.start(runc, t.signal), { code: Code.InvalidArgument, message: /"BinaryNmae"/ });
-  await rejects(shims.start({ ...request(), runtimePath: "/none" }, t.signal), { code: Code.NotFound });
-  await rejects(shims.start({ ...request(), id: "../t1" }, t.signal), { code: Code.InvalidArgument });
-  equal(await exists(join(dir, "tasks")), false);
-});
-
-test("after close nothing is opened any more", async (t) => {
-  const { shims } = await fakeShim(t, "exit 0");
-  shims.close();
-  await rejects(shims.open("t1", t.signal), { code: Code.Canceled });
-});
-
 async function exists(path: string): Promise<boolean> {
   try {
     await access(path);
@@ -161,3 +24,147 @@ async function exists(path: string): Promise<boolean> {
     return false;
   }
 }
+
+suite("shims", { concurrency: 4 }, () => {
+  for (const [what, starts, code, message] of [
+    ["says nothing", "exit 0", Code.FailedPrecondition, /empty/],
+    ["fails with words", "echo 'no such runtime' >&2; exit 7", Code.FailedPrecondition, /exit code 7: no such runtime/],
+    ["prints garbage", "echo 'panic: everything'", Code.FailedPrecondition, /panic: everything/],
+    ["is from the future", `echo '{"version":9,"address":"unix:///x"}'`, Code.FailedPrecondition, /version 9/],
+    ["floods", "head -c 1000000 /dev/zero; sleep 60", Code.ResourceExhausted, /bytes of output/],
+    ["hangs before its fork", "sleep 60", Code.DeadlineExceeded, /600 ms/],
+    ["hangs after its fork", "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60", Code.DeadlineExceeded, /600 ms/],
+    [
+      "dies after its fork",
+      "setsid sleep 60 </dev/null >/dev/null 2>&1 & kill -9 $$",
+      Code.FailedPrecondition,
+      /signal/,
+    ],
+    ["names a socket that is not there", "echo unix:///nonexistent/socket", Code.NotFound, /nobody listens/],
+    ["speaks gRPC", `echo '{"version":3,"address":"unix:///x","protocol":"grpc"}'`, Code.Unimplemented, /ttrpc/],
+    ["is in a machine", `echo '{"version":3,"address":"vsock://3:1024"}'`, Code.Unimplemented, /unix sockets/],
+  ] as const) {
+    test(`a shim that ${what} fails its start and leaves nothing`, async (t) => {
+      const { dir, shims, request } = await fakeShim(t, starts);
+      await rejects(shims.start(request(), t.signal), { code, message });
+      deepEqual(await shims.list(), []);
+      equal(await strays(dir), 0);
+      await rejects(shims.open("t1", t.signal), { code: Code.NotFound });
+      await shims.remove("t1", t.signal);
+    });
+  }
+
+  test("a shim whose socket nobody reads is given up at the deadline", async (t) => {
+    const serve = `"${process.execPath}" -e 'require("net").createServer().listen(process.argv[1])' "$BUNDLE/s"`;
+    const { dir, shims, request } = await fakeShim(
+      t,
+      `setsid ${serve} </dev/null >/dev/null 2>&1 & while [ ! -S "$BUNDLE/s" ]; do sleep 0.05; done; echo "unix://$BUNDLE/s"`,
+    );
+    await rejects(shims.start(request(), t.signal), { code: Code.DeadlineExceeded });
+    deepEqual(await shims.list(), []);
+    equal(await strays(dir), 0);
+  });
+
+  test("an abort ends the start, what it had forked included", async (t) => {
+    const { dir, shims, request } = await fakeShim(t, "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60");
+    await rejects(shims.start(request(), AbortSignal.timeout(200)), { code: Code.DeadlineExceeded });
+    equal(await strays(dir), 0);
+    deepEqual(await shims.list(), []);
+  });
+
+  test("removal waits for the start under way, and leaves nothing", async (t) => {
+    const { dir, shims, request } = await fakeShim(t, "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60");
+    const starting = rejects(shims.start(request(), AbortSignal.timeout(300)), { code: Code.DeadlineExceeded });
+    await shims.remove("t1", t.signal);
+    await starting;
+    equal(await strays(dir), 0);
+  });
+
+  test("delete is called with the bundle, and one that hangs or fails does not stop the removal", async (t) => {
+    const starts = "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60";
+    const { dir, shims, request } = await fakeShim(
+      t,
+      starts,
+      `echo "$ID $BUNDLE" > ../../deleted; setsid sleep 60 & sleep 60`,
+    );
+    await rejects(shims.start(request(), t.signal), { code: Code.DeadlineExceeded });
+    equal(await readFile(join(dir, "deleted"), "utf8"), `t1 ${dir}/tasks/t1\n`);
+    equal(await strays(dir), 0);
+    deepEqual(await shims.list(), []);
+  });
+
+  test("a start that its daemon did not survive is found and ended by the next", async (t) => {
+    const { dir, shims, request } = await fakeShim(
+      t,
+      "setsid sleep 60 </dev/null >/dev/null 2>&1 & touch forked; sleep 60",
+    );
+    const script = `
+    import { createShims } from ${JSON.stringify(join(import.meta.dirname, "shims.ts"))};
+    const shims = createShims({ stateDir: ${JSON.stringify(dir)}, eventsAddress: "/none", instance: ${JSON.stringify(dir)},
+      shimCgroup: "", log: () => undefined });
+    await shims.start(${JSON.stringify(request())}, new AbortController().signal);`;
+    const daemon = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
+    for (let tries = 0; tries < 500 && !(await exists(join(dir, "tasks/t1/forked"))); tries += 1) await sleep(10);
+    daemon.kill("SIGKILL");
+    await once(daemon, "exit");
+    ok((await strays(dir)) > 0);
+    deepEqual(await shims.list(), ["t1"]);
+    await shims.remove("t1", t.signal);
+    equal(await strays(dir), 0);
+    deepEqual(await shims.list(), []);
+  });
+
+  test("strays of another daemon with the same id are left alone", async (t) => {
+    const { dir, shims } = await fakeShim(t, "exit 0");
+    const other = spawn("/bin/sleep", ["60"], { env: { [shimMarker]: "/other/t1" }, stdio: "ignore" });
+    t.after(() => other.kill("SIGKILL"));
+    await mkdir(join(dir, "tasks/t1"), { recursive: true });
+    await shims.remove("t1", t.signal);
+    equal(other.exitCode, null);
+    equal(other.signalCode, null);
+    deepEqual(await readdir(join(dir, "tasks")), []);
+  });
+
+  test("the shim gets PATH, its own variables and no more of the daemon's environment", async (t) => {
+    process.env["CRIB_TEST_SECRET"] = "x";
+    t.after(() => delete process.env["CRIB_TEST_SECRET"]);
+    const { dir, shims, request } = await fakeShim(t, "env > ../../env; umask >> ../../env; exit 1");
+    await rejects(shims.start({ ...request(), env: { SCHED_CORE: "1" } }, t.signal), { code: Code.FailedPrecondition });
+    const lines = (await readFile(join(dir, "env"), "utf8")).split("\n");
+    const wanted = [
+      `TTRPC_ADDRESS=${dir}/events.sock`,
+      `GRPC_ADDRESS=${dir}/crib.sock`,
+      "NAMESPACE=k8s.io",
+      "SCHED_CORE=1",
+    ];
+    const marks = ["CRIB_ROW=t1", `CRIB_INSTANCE=${dir}`, "MAX_SHIM_VERSION=2", "0022"];
+    for (const line of [...wanted, ...marks]) ok(lines.includes(line), line);
+    equal(
+      lines.some((line) => line.includes("SECRET")),
+      false,
+    );
+  });
+
+  test("a second start of the same id is AlreadyExists and keeps the first's bundle", async (t) => {
+    const { dir, shims, request } = await fakeShim(t, "exit 0");
+    await mkdir(join(dir, "tasks/t1"), { recursive: true });
+    await writeFile(join(dir, "tasks/t1/canary"), "");
+    await rejects(shims.start(request(), t.signal), { code: Code.AlreadyExists });
+    ok(await exists(join(dir, "tasks/t1/canary")));
+  });
+
+  test("options the shim does not have, and a shim that is not there, are refused before anything is made", async (t) => {
+    const { dir, shims, request } = await fakeShim(t, "exit 0");
+    const runc = { ...request(), runtimeType: "io.containerd.runc.v2", options: { BinaryNmae: "crun" } };
+    await rejects(shims.start(runc, t.signal), { code: Code.InvalidArgument, message: /"BinaryNmae"/ });
+    await rejects(shims.start({ ...request(), runtimePath: "/none" }, t.signal), { code: Code.NotFound });
+    await rejects(shims.start({ ...request(), id: "../t1" }, t.signal), { code: Code.InvalidArgument });
+    equal(await exists(join(dir, "tasks")), false);
+  });
+
+  test("after close nothing is opened any more", async (t) => {
+    const { shims } = await fakeShim(t, "exit 0");
+    shims.close();
+    await rejects(shims.open("t1", t.signal), { code: Code.Canceled });
+  });
+});

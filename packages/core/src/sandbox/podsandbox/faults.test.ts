@@ -2,7 +2,7 @@ import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { chmod, copyFile, mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { suite, test, type TestContext } from "node:test";
 
 import { Code, hasCode } from "@crib/errdefs";
 import { cgroupExists, isProcessAlive } from "@crib/linux";
@@ -37,103 +37,7 @@ async function isAllGone({ fixture, sandbox }: RunningPod): Promise<void> {
   equal(await cgroupExists(sandbox.cgroupPath), false);
 }
 
-for (const { label, path } of testShims()) {
-  test(
-    `shim ${label}: its death ends the pause within a second, and shutdown removes the rest`,
-    needsShim,
-    async (t) => {
-      const pod = await runPod(t, { runtimePath: path });
-      const { controller } = pod.fixture;
-      const { process: pause } = pod.instance;
-      ok(pause !== undefined);
-      const wait = controller.wait(pod.sandbox.id, t.signal);
-      const killed = performance.now();
-      process.kill(pod.shimPid, "SIGKILL");
-      equal((await wait).exitCode, 255);
-      ok(performance.now() - killed < 1_000, "noticed too late");
-      while (isProcessAlive(toKernelIdentity(pause)) && performance.now() - killed < 2_000) await tick();
-      equal(isProcessAlive(toKernelIdentity(pause)), false, "the pause outlives its shim");
-      await controller.stop(pod.sandbox.id, grace, t.signal);
-      await controller.shutdown(pod.sandbox.id, t.signal);
-      await isAllGone(pod);
-    },
-  );
-
-  test(`shim ${label}: the death of the pause is told with its code, and nothing leaks`, needsShim, async (t) => {
-    const pod = await runPod(t, { runtimePath: path });
-    const wait = pod.fixture.controller.wait(pod.sandbox.id, t.signal);
-    process.kill(pod.instance.process?.pid ?? 0, "SIGKILL");
-    equal((await wait).exitCode, 137);
-    await pod.fixture.controller.shutdown(pod.sandbox.id, t.signal);
-    await isAllGone(pod);
-  });
-}
-
 const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
-
-test("a shim that hangs does not keep its pod from stopping, nor itself from going", needsShim, async (t) => {
-  const budgets = { shutdown: 200, connect: 300, kill: 600 };
-  const pod = await runPod(t, { budgets: { stopMs: 300, killMs: 3_000 }, shimBudgets: budgets });
-  process.kill(pod.shimPid, "SIGSTOP");
-  await pod.fixture.controller.stop(pod.sandbox.id, grace, t.signal);
-  equal((await pod.fixture.controller.status(pod.sandbox.id, { verbose: false }, t.signal)).state, "exited");
-  await pod.fixture.controller.shutdown(pod.sandbox.id, t.signal);
-  await isAllGone(pod);
-});
-
-test(
-  "a shim that died while no daemon ran leaves a pod that is adopted as exited, its pause ended",
-  needsShim,
-  async (t) => {
-    const pod = await runPod(t);
-    const next = await pod.fixture.restart();
-    process.kill(pod.shimPid, "SIGKILL");
-    const status = await next.adopt(pod.sandbox, pod.instance, t.signal);
-    equal(status.state, "exited");
-    equal(status.exit?.exitCode, 255);
-    ok(pod.instance.process !== undefined);
-    equal(isProcessAlive(toKernelIdentity(pod.instance.process)), false);
-    await next.shutdown(pod.sandbox.id, t.signal);
-    await isAllGone(pod);
-  },
-);
-
-test("a pod whose shim died is removed by a daemon that was never told of it", needsShim, async (t) => {
-  const pod = await runPod(t);
-  const next = await pod.fixture.restart();
-  process.kill(pod.shimPid, "SIGKILL");
-  await next.shutdown(pod.sandbox.id, t.signal);
-  await isAllGone(pod);
-});
-
-test("the exit of a pause that ended while no daemon ran is told as it was", needsShim, async (t) => {
-  const pod = await runPod(t);
-  const next = await pod.fixture.restart();
-  process.kill(pod.instance.process?.pid ?? 0, "SIGKILL");
-  const killedAt = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const { exit } = await next.adopt(pod.sandbox, pod.instance, t.signal);
-  equal(exit?.exitCode, 137);
-  ok(Math.abs((exit?.exitedAt.getTime() ?? 0) - killedAt) < 250, "the time is the shim's, not that of the restart");
-});
-
-for (const [what, damage] of [
-  ["no bootstrap.json", async (bundle: string) => unlink(join(bundle, "bootstrap.json"))],
-  ["a bootstrap.json cut short", async (bundle: string) => writeFile(join(bundle, "bootstrap.json"), '{"versi')],
-  ["no record of its process", async (bundle: string) => dropProcess(join(bundle, "shim.json"))],
-  ["no shim.json", async (bundle: string) => unlink(join(bundle, "shim.json"))],
-  ["an empty shim.json and no socket", async (bundle: string) => emptyAndUnlink(bundle)],
-  ["no config.json", async (bundle: string) => unlink(join(bundle, "config.json"))],
-  ["no bundle at all", async (bundle: string) => rm(bundle, { recursive: true })],
-] as const) {
-  test(`a running pod with ${what} is removed by the next daemon`, needsShim, async (t) => {
-    const pod = await runPod(t);
-    const next = await pod.fixture.restart();
-    await damage(pod.fixture.shims.bundle(pod.sandbox.id));
-    await next.shutdown(pod.sandbox.id, t.signal);
-    deepEqual(await pod.fixture.leftovers(pod.sandbox), []);
-  });
-}
 
 async function dropProcess(path: string): Promise<void> {
   const { process: _, ...record } = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
@@ -147,20 +51,6 @@ async function emptyAndUnlink(bundle: string): Promise<void> {
   await writeFile(join(bundle, "shim.json"), "");
 }
 
-test("a pod is removed even when its shim has died and the shim's program is gone", needsShim, async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), "crib-copy-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  const copy = join(dir, "containerd-shim-runc-v2");
-  const search = { path: process.env["PATH"] ?? "" };
-  await copyFile(await findRuntimeBinary({ runtimeType: "io.containerd.runc.v2", runtimePath: "" }, search), copy);
-  const pod = await runPod(t, { runtimePath: copy });
-  const next = await pod.fixture.restart();
-  await unlink(copy);
-  process.kill(pod.shimPid, "SIGKILL");
-  await next.shutdown(pod.sandbox.id, t.signal);
-  await isAllGone(pod);
-});
-
 /** A runtime that does something else at `create` and is runc for all else. */
 async function oddRunc(t: TestContext, create: string): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "crib-runc-"));
@@ -171,55 +61,167 @@ async function oddRunc(t: TestContext, create: string): Promise<string> {
   return path;
 }
 
-for (const [what, create] of [
-  ["hangs", "sleep 60"],
-  ["hangs beyond its own group", "setsid sleep 60"],
-  ["ignores SIGTERM", "trap '' TERM; sleep 60"],
-  ["is stopped", "kill -STOP $$"],
-  ["hangs after it has made the container", 'runc "$@"; sleep 60'],
-] as const) {
-  test(`a runtime that ${what} fails the start, and shutdown leaves nothing of it`, needsShim, async (t) => {
-    const fixture = await PodsandboxFixture.make({
-      pause: "always",
-      options: { BinaryName: await oddRunc(t, create) },
-      shimBudgets: { kill: 1_500, delete: 1_500 },
+suite("pods under fault", { concurrency: 4 }, () => {
+  for (const { label, path } of testShims()) {
+    test(
+      `shim ${label}: its death ends the pause within a second, and shutdown removes the rest`,
+      needsShim,
+      async (t) => {
+        const pod = await runPod(t, { runtimePath: path });
+        const { controller } = pod.fixture;
+        const { process: pause } = pod.instance;
+        ok(pause !== undefined);
+        const wait = controller.wait(pod.sandbox.id, t.signal);
+        const killed = performance.now();
+        process.kill(pod.shimPid, "SIGKILL");
+        equal((await wait).exitCode, 255);
+        ok(performance.now() - killed < 1_000, "noticed too late");
+        while (isProcessAlive(toKernelIdentity(pause)) && performance.now() - killed < 2_000) await tick();
+        equal(isProcessAlive(toKernelIdentity(pause)), false, "the pause outlives its shim");
+        await controller.stop(pod.sandbox.id, grace, t.signal);
+        await controller.shutdown(pod.sandbox.id, t.signal);
+        await isAllGone(pod);
+      },
+    );
+
+    test(`shim ${label}: the death of the pause is told with its code, and nothing leaks`, needsShim, async (t) => {
+      const pod = await runPod(t, { runtimePath: path });
+      const wait = pod.fixture.controller.wait(pod.sandbox.id, t.signal);
+      process.kill(pod.instance.process?.pid ?? 0, "SIGKILL");
+      equal((await wait).exitCode, 137);
+      await pod.fixture.controller.shutdown(pod.sandbox.id, t.signal);
+      await isAllGone(pod);
     });
+  }
+
+  test("a shim that hangs does not keep its pod from stopping, nor itself from going", needsShim, async (t) => {
+    const budgets = { shutdown: 200, connect: 300, kill: 600 };
+    const pod = await runPod(t, { budgets: { stopMs: 300, killMs: 3_000 }, shimBudgets: budgets });
+    process.kill(pod.shimPid, "SIGSTOP");
+    await pod.fixture.controller.stop(pod.sandbox.id, grace, t.signal);
+    equal((await pod.fixture.controller.status(pod.sandbox.id, { verbose: false }, t.signal)).state, "exited");
+    await pod.fixture.controller.shutdown(pod.sandbox.id, t.signal);
+    await isAllGone(pod);
+  });
+
+  test(
+    "a shim that died while no daemon ran leaves a pod that is adopted as exited, its pause ended",
+    needsShim,
+    async (t) => {
+      const pod = await runPod(t);
+      const next = await pod.fixture.restart();
+      process.kill(pod.shimPid, "SIGKILL");
+      const status = await next.adopt(pod.sandbox, pod.instance, t.signal);
+      equal(status.state, "exited");
+      equal(status.exit?.exitCode, 255);
+      ok(pod.instance.process !== undefined);
+      equal(isProcessAlive(toKernelIdentity(pod.instance.process)), false);
+      await next.shutdown(pod.sandbox.id, t.signal);
+      await isAllGone(pod);
+    },
+  );
+
+  test("a pod whose shim died is removed by a daemon that was never told of it", needsShim, async (t) => {
+    const pod = await runPod(t);
+    const next = await pod.fixture.restart();
+    process.kill(pod.shimPid, "SIGKILL");
+    await next.shutdown(pod.sandbox.id, t.signal);
+    await isAllGone(pod);
+  });
+
+  test("the exit of a pause that ended while no daemon ran is told as it was", needsShim, async (t) => {
+    const pod = await runPod(t);
+    const next = await pod.fixture.restart();
+    process.kill(pod.instance.process?.pid ?? 0, "SIGKILL");
+    const killedAt = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { exit } = await next.adopt(pod.sandbox, pod.instance, t.signal);
+    equal(exit?.exitCode, 137);
+    ok(Math.abs((exit?.exitedAt.getTime() ?? 0) - killedAt) < 250, "the time is the shim's, not that of the restart");
+  });
+
+  for (const [what, damage] of [
+    ["no bootstrap.json", async (bundle: string) => unlink(join(bundle, "bootstrap.json"))],
+    ["a bootstrap.json cut short", async (bundle: string) => writeFile(join(bundle, "bootstrap.json"), '{"versi')],
+    ["no record of its process", async (bundle: string) => dropProcess(join(bundle, "shim.json"))],
+    ["no shim.json", async (bundle: string) => unlink(join(bundle, "shim.json"))],
+    ["an empty shim.json and no socket", async (bundle: string) => emptyAndUnlink(bundle)],
+    ["no config.json", async (bundle: string) => unlink(join(bundle, "config.json"))],
+    ["no bundle at all", async (bundle: string) => rm(bundle, { recursive: true })],
+  ] as const) {
+    test(`a running pod with ${what} is removed by the next daemon`, needsShim, async (t) => {
+      const pod = await runPod(t);
+      const next = await pod.fixture.restart();
+      await damage(pod.fixture.shims.bundle(pod.sandbox.id));
+      await next.shutdown(pod.sandbox.id, t.signal);
+      deepEqual(await pod.fixture.leftovers(pod.sandbox), []);
+    });
+  }
+
+  test("a pod is removed even when its shim has died and the shim's program is gone", needsShim, async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), "crib-copy-"));
+    t.after(() => rm(dir, { recursive: true, force: true }));
+    const copy = join(dir, "containerd-shim-runc-v2");
+    const search = { path: process.env["PATH"] ?? "" };
+    await copyFile(await findRuntimeBinary({ runtimeType: "io.containerd.runc.v2", runtimePath: "" }, search), copy);
+    const pod = await runPod(t, { runtimePath: copy });
+    const next = await pod.fixture.restart();
+    await unlink(copy);
+    process.kill(pod.shimPid, "SIGKILL");
+    await next.shutdown(pod.sandbox.id, t.signal);
+    await isAllGone(pod);
+  });
+
+  for (const [what, create] of [
+    ["hangs", "sleep 60"],
+    ["hangs beyond its own group", "setsid sleep 60"],
+    ["ignores SIGTERM", "trap '' TERM; sleep 60"],
+    ["is stopped", "kill -STOP $$"],
+    ["hangs after it has made the container", 'runc "$@"; sleep 60'],
+  ] as const) {
+    test(`a runtime that ${what} fails the start, and shutdown leaves nothing of it`, needsShim, async (t) => {
+      const fixture = await PodsandboxFixture.make({
+        pause: "always",
+        options: { BinaryName: await oddRunc(t, create) },
+        shimBudgets: { kill: 1_500, delete: 1_500 },
+      });
+      t.after(() => fixture[Symbol.asyncDispose]());
+      const sandbox = await fixture.sandbox();
+      await fixture.controller.create(sandbox, t.signal);
+      const start = fixture.controller.start(sandbox.id, AbortSignal.timeout(700));
+      await rejects(start, (error) => hasCode(error, Code.Canceled) || hasCode(error, Code.DeadlineExceeded));
+      await fixture.controller.shutdown(sandbox.id, t.signal);
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+  }
+
+  for (const [what, create] of [
+    ["fails", "echo no such thing >&2; exit 1"],
+    ["does nothing", "exit 0"],
+    ["prints garbage", "head -c 100000 /dev/urandom; exit 1"],
+    ["is killed", "kill -9 $$"],
+  ] as const) {
+    test(`a runtime that ${what} is an error of the start, and shutdown leaves nothing`, needsShim, async (t) => {
+      const fixture = await PodsandboxFixture.make({
+        pause: "always",
+        options: { BinaryName: await oddRunc(t, create) },
+      });
+      t.after(() => fixture[Symbol.asyncDispose]());
+      const sandbox = await fixture.sandbox();
+      await fixture.controller.create(sandbox, t.signal);
+      await rejects(fixture.controller.start(sandbox.id, t.signal), { message: new RegExp(sandbox.id) });
+      await fixture.controller.shutdown(sandbox.id, t.signal);
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+  }
+
+  test("a localhost seccomp profile that is missing stops the pod before anything is made", needsShim, async (t) => {
+    const fixture = await PodsandboxFixture.make({ pause: "always" });
     t.after(() => fixture[Symbol.asyncDispose]());
-    const sandbox = await fixture.sandbox();
-    await fixture.controller.create(sandbox, t.signal);
-    const start = fixture.controller.start(sandbox.id, AbortSignal.timeout(700));
-    await rejects(start, (error) => hasCode(error, Code.Canceled) || hasCode(error, Code.DeadlineExceeded));
-    await fixture.controller.shutdown(sandbox.id, t.signal);
+    const security = { supplementalGroups: [], readonlyRootfs: false } as const;
+    const path = join(fixture.dir, "missing.json");
+    const sandbox = await fixture.sandbox({ security: { ...security, seccomp: { kind: "localhost", path } } });
+    await rejects(fixture.controller.create(sandbox, t.signal), { code: Code.NotFound, message: /missing\.json/ });
     deepEqual(await fixture.leftovers(sandbox), []);
   });
-}
-
-for (const [what, create] of [
-  ["fails", "echo no such thing >&2; exit 1"],
-  ["does nothing", "exit 0"],
-  ["prints garbage", "head -c 100000 /dev/urandom; exit 1"],
-  ["is killed", "kill -9 $$"],
-] as const) {
-  test(`a runtime that ${what} is an error of the start, and shutdown leaves nothing`, needsShim, async (t) => {
-    const fixture = await PodsandboxFixture.make({
-      pause: "always",
-      options: { BinaryName: await oddRunc(t, create) },
-    });
-    t.after(() => fixture[Symbol.asyncDispose]());
-    const sandbox = await fixture.sandbox();
-    await fixture.controller.create(sandbox, t.signal);
-    await rejects(fixture.controller.start(sandbox.id, t.signal), { message: new RegExp(sandbox.id) });
-    await fixture.controller.shutdown(sandbox.id, t.signal);
-    deepEqual(await fixture.leftovers(sandbox), []);
-  });
-}
-
-test("a localhost seccomp profile that is missing stops the pod before anything is made", needsShim, async (t) => {
-  const fixture = await PodsandboxFixture.make({ pause: "always" });
-  t.after(() => fixture[Symbol.asyncDispose]());
-  const security = { supplementalGroups: [], readonlyRootfs: false } as const;
-  const path = join(fixture.dir, "missing.json");
-  const sandbox = await fixture.sandbox({ security: { ...security, seccomp: { kind: "localhost", path } } });
-  await rejects(fixture.controller.create(sandbox, t.signal), { code: Code.NotFound, message: /missing\.json/ });
-  deepEqual(await fixture.leftovers(sandbox), []);
 });
