@@ -1,7 +1,7 @@
 import type { Cni } from "@crib/libcni";
 import type { SandboxController } from "@crib/sandboxer";
 
-import type { Step, StepContext } from "../../flow/types.ts";
+import type { StepContext } from "../../flow/types.ts";
 import type { SandboxFacts, SandboxPlan } from "../types.ts";
 
 /** Writes of what a step had to tolerate. */
@@ -22,5 +22,4 @@ export interface SandboxDeps {
   readonly log: StepLog;
 }
 
-export type SandboxStep = Step<SandboxDeps, SandboxPlan, SandboxFacts>;
 export type SandboxStepContext = StepContext<SandboxDeps, SandboxPlan, SandboxFacts>;
