@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
 import { connectCri } from "@crib/cri-client";
 import { Code, StatusError } from "@crib/errdefs";
 
-/** The command line's own entry, as source or as bundle: what this process was started with. */
-const main = process.argv[1] ?? "";
+/** The command line's own entry: `src/main.ts` as source, `main.js` beside the other chunks in a bundle. */
+const main = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../main.ts" : "./main.js", import.meta.url));
 /** Milliseconds until the daemon serves. */
 const startMs = 30_000;
 /** Milliseconds until it has ended after SIGTERM. */
