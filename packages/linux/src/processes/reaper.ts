@@ -23,12 +23,13 @@ class Reaper {
   readonly #waiting = new Map<number, (exit: ChildExit) => void>();
   readonly #status = Buffer.alloc(4);
   #isListening = false;
+  #willLook = false;
   #pollMs = firstPollMs;
   #timer: NodeJS.Timeout | undefined;
 
   reap(pid: number): Promise<ChildExit> {
     // Added once and kept; it does not hold the process. A worker thread gets no signals and only polls.
-    if (!this.#isListening) process.on("SIGCHLD", () => this.#look());
+    if (!this.#isListening) process.on("SIGCHLD", () => this.#lookOnce());
     this.#isListening = true;
     const { promise, resolve } = Promise.withResolvers<ChildExit>();
     this.#waiting.set(pid, resolve);
@@ -42,6 +43,19 @@ class Reaper {
     if (this.#timer !== undefined && this.#pollMs === firstPollMs) return;
     this.#pollMs = firstPollMs;
     this.#schedule();
+  }
+
+  /**
+   * One look for all signals of a turn of the event loop, at its end. libuv goes on calling while signals come, and whoever starts the
+   * next program when one has ended makes them come: looked at in place, nothing else would get its turn.
+   */
+  #lookOnce(): void {
+    if (this.#willLook) return;
+    this.#willLook = true;
+    setImmediate(() => {
+      this.#willLook = false;
+      this.#look();
+    });
   }
 
   #look(): void {
