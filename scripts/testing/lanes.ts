@@ -23,7 +23,8 @@ export const lanes: readonly Lane[] = [
     name: "unit",
     needsPods: false,
     patterns: ["packages/**/*.test.ts", "scripts/**/*.test.ts"],
-    concurrency: availableParallelism(),
+    // Many of these tests wait for the kernel or for a process most of their time.
+    concurrency: 2 * availableParallelism(),
     timeoutMs: 2 * minuteMs,
   }),
   // Files of the lanes below run one at a time: they measure, count what the host holds, and stop daemons at chosen instants.

@@ -1,6 +1,12 @@
 import { Code, StatusError } from "@crib/errdefs";
 import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 
+/**
+ * Milliseconds that a call may have been under way. Its timeout travels as a duration, so a client that gives up at its
+ * deadline cancels the call before the server's copy of that deadline has passed.
+ */
+const travelMs = 250;
+
 /** Aborts when the client has gone (Canceled) or the deadline of the call has passed (DeadlineExceeded). */
 export function abortWithCall(
   call: ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>,
@@ -9,7 +15,7 @@ export function abortWithCall(
   const controller = new AbortController();
   const abort = (): void => {
     const deadline = call.getDeadline();
-    const late = (deadline instanceof Date ? deadline.getTime() : deadline) <= Date.now();
+    const late = (deadline instanceof Date ? deadline.getTime() : deadline) <= Date.now() + travelMs;
     controller.abort(
       late
         ? new StatusError(Code.DeadlineExceeded, `${name}: the deadline of the call has passed`)

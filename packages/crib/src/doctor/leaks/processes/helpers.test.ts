@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
 import { markerEnv } from "@crib/core/sandbox";
@@ -46,7 +46,8 @@ test("what the shim of a pod runs is the shim's affair", { skip }, async () => {
     "-id",
     id,
   ]);
-  while (execFileSync("ps", ["--ppid", String(shim.pid), "-o", "pid="]).length === 0);
+  // ps(1) fails as long as there is none.
+  while (spawnSync("ps", ["--ppid", String(shim.pid), "-o", "pid="]).status !== 0);
   equal(await countOf(scene, "helpers"), 0);
   equal(await countOf(scene, "shims"), 0);
 });
