@@ -93,9 +93,26 @@ export function createSandboxRows({ store, deps, faults, budgets, endStrays }: S
     },
     async backward(flow, id, begun): Promise<readonly UndoFailure[]> {
       const { options, end } = begin(`undo ${flow.name}`, id);
-      const failures = await undoFlow(flow, options, begun);
+      const failures = await undoWithoutHelpers(flow, options, begun);
       end(failures.length > 0);
       return failures;
     },
   };
+}
+
+/**
+ * A plugin that failed may have left a child in a session of its own, which its process group does not tell of; what is
+ * undone must not be made again behind it.
+ */
+async function undoWithoutHelpers(
+  flow: SandboxFlow,
+  options: RunOptions<SandboxDeps, SandboxPlan, SandboxFacts>,
+  begun: ReadonlySet<string> | undefined,
+): Promise<readonly UndoFailure[]> {
+  try {
+    await options.endStrays(options.id);
+  } catch (reason) {
+    return [{ step: "helpers.end", error: StatusError.from(reason) }];
+  }
+  return undoFlow(flow, options, begun);
 }

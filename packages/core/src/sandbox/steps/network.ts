@@ -1,4 +1,12 @@
-import { type AttachedResult, type Attachment, mergeResults, parseNetworkList, podAddresses } from "@crib/libcni";
+import { Code, hasCode } from "@crib/errdefs";
+import {
+  type AttachedResult,
+  type Attachment,
+  type Cni,
+  mergeResults,
+  parseNetworkList,
+  podAddresses,
+} from "@crib/libcni";
 import { namespaceState } from "@crib/linux";
 
 import { ownerOf } from "../sandbox-id.ts";
@@ -45,9 +53,13 @@ export async function detach({ plan, deps, id, signal, midpoint }: SandboxStepCo
   const pinned = plan.namespaces.net !== undefined && namespaceState(plan.namespaces.net) === "namespace";
   // With the loopback plugin there is nothing on the host to give back, but the specification wants each ADD to have its DEL.
   const networks = deps.loopbackPlugin && pinned ? [loopback, ...plan.networks] : plan.networks;
-  const attempts = networks.map((network) => {
+  const attempts = networks.map(async (network) => {
     const target = attachment(plan, id, network.ifName);
-    return cni.del(parseNetworkList(network.config, network.name), pinned ? target : { ...target, netns: "" }, signal);
+    try {
+      await cni.del(parseNetworkList(network.config, network.name), pinned ? target : { ...target, netns: "" }, signal);
+    } catch (reason) {
+      if (!hasCode(reason, Code.FailedPrecondition) || (await wasBegun(cni, network, target))) throw reason;
+    }
   });
   const settled = await Promise.allSettled(attempts);
   await midpoint();
@@ -56,6 +68,18 @@ export async function detach({ plan, deps, id, signal, midpoint }: SandboxStepCo
   if (others.length > 0)
     throw new AggregateError([first, ...others], `${failed.length} networks: ${first?.message ?? ""}`);
   if (first) throw first;
+}
+
+/**
+ * Whether ADD was ever begun: the attachment is in the cache before the first plugin starts. If not, a plugin that is
+ * missing has nothing to give back, and a pod of a misspelt configuration can go.
+ */
+async function wasBegun(cni: Cni, { name }: PlannedNetwork, { containerId, ifName }: Attachment): Promise<boolean> {
+  const [cached, unreadable] = await Promise.all([cni.cached(), cni.cacheProblems()]);
+  return (
+    unreadable.some(({ file }) => file.includes(containerId)) ||
+    cached.some((one) => one.networkName === name && one.containerId === containerId && one.ifName === ifName)
+  );
 }
 
 function attachment(plan: SandboxPlan, id: string, ifName: string): Attachment {
