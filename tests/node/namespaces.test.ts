@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { NamespaceMode } from "@crib/wire/cri";
 
+import { isRunning } from "../support/is-running.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { securityContext, type SharedNamespaces } from "../support/pod-config.ts";
 import type { Pod } from "../support/pod.ts";
@@ -49,7 +50,7 @@ test("namespaces of pods", needsRoot, async (t) => {
     equal(await namespaceOfProcess(pid, "ipc"), await namespaceAt(namespaces["ipc"] ?? ""));
     equal(await namespaceOfProcess(pid, "uts"), await namespaceAt(namespaces["uts"] ?? ""));
     await pod.stop();
-    equal(existsSync(`/proc/${pid}`), false, "it ends with the pod");
+    equal(isRunning(pid), false, "it ends with the pod");
   });
 
   await t.test("a pod with the host's PID namespace needs no process either", async () => {

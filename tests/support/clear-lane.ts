@@ -1,4 +1,5 @@
-import { readFileSync, rmdirSync } from "node:fs";
+import { readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 
 import type { Lane } from "./lane.ts";
 import { runProgram } from "./run-program.ts";
@@ -12,19 +13,24 @@ export async function clearLane(lane: Lane): Promise<void> {
     // Removing the directory would otherwise remove what is mounted there, perhaps the host's own files.
     if (mount[1]?.startsWith(`${lane.dir}/`)) throw new Error(`${lane.dir} is kept: ${mount[1]} is still mounted`);
   }
-  await removeCgroups(lane);
+  removeCgroups(lane);
   lane.free();
 }
 
-async function removeCgroups(lane: Lane): Promise<void> {
-  const { stdout } = await runProgram([
-    "find",
-    hierarchies,
-    "-depth",
-    "-type",
-    "d",
-    "-path",
-    `${hierarchies}/*${lane.cgroup}*`,
-  ]);
-  for (const dir of stdout.split("\n").filter((path) => path.split("/").includes(lane.cgroup.slice(1)))) rmdirSync(dir);
+/** Removes the lane's cgroup, the slices named after it, and what is below; a process in one of them is an error. */
+function removeCgroups(lane: Lane): void {
+  const own = new RegExp(`^${lane.cgroup.slice(1)}([.-].*\\.slice|\\.slice|$)`);
+  for (const hierarchy of ["", ...readdirSync(hierarchies)]) {
+    const dir = join(hierarchies, hierarchy);
+    if (!statSync(dir).isDirectory()) continue;
+    for (const name of readdirSync(dir)) if (own.test(name)) removeTree(join(dir, name));
+  }
+}
+
+/** Cgroups hold files that cannot be removed and go with their directory. */
+function removeTree(dir: string): void {
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeTree(join(dir, entry.name));
+  }
+  rmdirSync(dir);
 }

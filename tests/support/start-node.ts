@@ -17,7 +17,8 @@ import { kubeletPodConfig, type KubeletPodConfig, type PodConfig } from "./pod-c
 import { type Pod, podHandle } from "./pod.ts";
 import { toToml, type TomlValue } from "./to-toml.ts";
 
-const fixturePlugins = join(import.meta.dirname, "../fixtures/cni");
+/** Where nodes look for CNI plugins: those of `tests/fixtures/cni`, then the machine's. */
+export const pluginDirs = [join(import.meta.dirname, "../fixtures/cni"), "/usr/lib/cni", "/opt/cni/bin"];
 
 /** What a test may want of its node. */
 export interface NodeOptions {
@@ -88,10 +89,28 @@ export async function startNode(t: TestContext, options: NodeOptions = {}): Prom
   const before = await hostListing();
   const lane = takeLane();
   const node = new LaneNode(lane, options);
-  t.after(() => node.end(before, (message) => t.diagnostic(message)));
+  endAfter(t, () => node.end(before, (message) => t.diagnostic(message)));
   node.writeConfig();
   await node.restart(options.faults === undefined ? {} : { faults: options.faults });
   return node;
+}
+
+const endings = new WeakMap<TestContext, (() => Promise<void>)[]>();
+
+/** Ends all nodes of a test, the last first. One hook does it, since none runs after one that fails. */
+function endAfter(t: TestContext, end: () => Promise<void>): void {
+  const known = endings.get(t);
+  if (known) {
+    known.push(end);
+    return;
+  }
+  const ends = [end];
+  endings.set(t, ends);
+  t.after(async () => {
+    const problems: unknown[] = [];
+    for (const one of ends.toReversed()) await one().catch((reason: unknown) => problems.push(reason));
+    if (problems.length > 0) throw problems.length === 1 ? problems[0] : new AggregateError(problems);
+  });
 }
 
 class LaneNode implements Node {
@@ -142,7 +161,7 @@ class LaneNode implements Node {
       root: this.root,
       state: this.state,
       socket: this.socket,
-      cni: { conf_dir: this.cniConfDir, bin_dirs: [fixturePlugins, "/usr/lib/cni", "/opt/cni/bin"], ...more.cni },
+      cni: { conf_dir: this.cniConfDir, bin_dirs: pluginDirs, ...more.cni },
       runtime: { netns_dir: join(lane.dir, "netns"), shim_cgroup: `${lane.cgroup}/shims`, ...more.runtime },
       runtimes: { runc: {}, paused: { pause: "always" }, ...more.runtimes },
       flow: { retry_min: "100ms", ...more.flow },
@@ -243,7 +262,8 @@ class LaneNode implements Node {
     return (
       line === `link: ${lane.bridge}` ||
       line.startsWith(`socket: ${state}/`) ||
-      (line.startsWith("cgroup: ") && [lane.cgroup, `${lane.cgroup}/shims`].some((path) => line.endsWith(path))) ||
+      // Parents of pods' cgroups are their maker's, which is the kubelet; the shims' is for all of them.
+      (line.startsWith("cgroup: ") && !/\/crib-[0-9a-f]{64}(\/|$)/.test(line)) ||
       (line.startsWith("process: ") && line.includes(`serve --config ${this.configFile}`)) ||
       /^ipam: .*\/(ipam\/[^/]+|last_reserved_ip\.\d+|lock)$/.test(line)
     );
