@@ -1,6 +1,7 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
+import { Code } from "@crib/errdefs";
 import { ContainerEventType, PodSandboxState } from "@crib/wire/cri";
 
 import { eventually } from "../support/eventually.ts";
@@ -45,5 +46,5 @@ test("a client that listens is told of a pod's life in order", needsRoot, async 
     ),
   );
   end.abort();
-  await listening;
+  await rejects(listening, { code: Code.Canceled });
 });

@@ -23,9 +23,9 @@ async function serveInside(t: TestContext, pod: Pod, port: number, word: string)
 /** What a server says to a client in a network namespace made for this, or in that of the host. */
 async function askFrom(netns: string | undefined, address: string, port: number): Promise<string> {
   const script = `require("net").connect(${port}, "${address}").setTimeout(2000, function () { this.destroy(); }).on("error", () => {}).pipe(process.stdout)`;
-  const inside = netns === undefined ? [] : ["nsenter", `--net=${netns}`, "--"];
-  const [file = "", ...args] = [...inside, process.execPath, "-e", script];
-  return (await runProgram([file, ...args], { mayFail: true })).stdout;
+  const ask = [process.execPath, "-e", script] as const;
+  const argv = netns === undefined ? ask : (["nsenter", `--net=${netns}`, "--", ...ask] as const);
+  return (await runProgram(argv, { mayFail: true })).stdout;
 }
 
 function runWithPort(node: Node, hostPort: number, hostIp = ""): Promise<Pod> {

@@ -9,7 +9,7 @@ import { startNode } from "../support/start-node.ts";
 
 test("what crib says of itself, and of containers and images until it runs them", needsRoot, async (t) => {
   const node = await startNode(t);
-  const { runtime, images } = node.cri;
+  const { runtime, image: images } = node.cri;
 
   await t.test("Version names crib and the CRI's version", async () => {
     const { runtimeName, runtimeVersion, runtimeApiVersion } = await runtime.version({});

@@ -209,9 +209,7 @@ test("pods that start at the same time share nothing of what they were told (CVE
     equal((await pod.exec(["cat", "/proc/sys/net/core/somaxconn"])).stdout, `${1_000 + index}\n`);
     const { runtimeSpec } = await pod.info();
     if (index >= 8) continue;
-    const annotations = Object.keys((runtimeSpec?.["annotations"] ?? {}) as object).filter((key) =>
-      key.startsWith("example.com/"),
-    );
+    const annotations = Object.keys(runtimeSpec?.["annotations"] ?? {}).filter((key) => key.startsWith("example.com/"));
     deepEqual(annotations, [`example.com/${index}`]);
   }
 });

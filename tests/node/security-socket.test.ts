@@ -1,6 +1,6 @@
 import { equal, match, ok, rejects } from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type ClientHttp2Session, connect } from "node:http2";
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -52,8 +52,11 @@ async function callWith(node: Node, message: Buffer, headers: Readonly<Record<st
   const client = session(node);
   const { promise, resolve } = Promise.withResolvers<string>();
   const request = client.request({ ...callHeaders, ...headers });
-  request.on("response", (got) => got["grpc-status"] !== undefined && resolve(`${got["grpc-status"]}`));
-  request.on("trailers", (got) => resolve(`${got["grpc-status"]}`));
+  const settle = (got: IncomingHttpHeaders): void => {
+    if (got["grpc-status"] !== undefined) resolve(String(got["grpc-status"]));
+  };
+  request.on("response", settle);
+  request.on("trailers", settle);
   request.on("error", (error) => resolve(error.message));
   request.on("close", () => resolve("closed"));
   request.resume();

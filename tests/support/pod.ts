@@ -45,8 +45,8 @@ export interface Pod {
   address(): Promise<string>;
   /** Runs a program of the host inside the pod's network namespace, and others as asked. */
   exec(argv: readonly [string, ...string[]], others?: readonly ("ipc" | "uts")[]): Promise<Ended>;
-  stop(): Promise<void>;
-  remove(): Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
 /** The calls of the CRI that a pod handle needs. */

@@ -2,12 +2,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
+import { connectCri, type CriClient } from "@crib/cri-client";
 import { Code, hasCode } from "@crib/errdefs";
 
 import { clearLane } from "./clear-lane.ts";
 import { ownLines, whatChanged } from "./compare-listings.ts";
 import { countLeaks } from "./count-leaks.ts";
-import { type CriClient, createCriClient } from "./cri.ts";
 import { type DaemonProcess, startDaemon } from "./daemon-process.ts";
 import { eventually } from "./eventually.ts";
 import { hostListing, type HostListing } from "./host-listing.ts";
@@ -19,6 +19,9 @@ import { toToml, type TomlValue } from "./to-toml.ts";
 
 /** Where nodes look for CNI plugins: those of `tests/fixtures/cni`, then the machine's. */
 export const pluginDirs = [join(import.meta.dirname, "../fixtures/cni"), "/usr/lib/cni", "/opt/cni/bin"];
+
+/** Milliseconds for a call, so that one that hangs fails its test instead of standing still with it. */
+const callMs = 60_000;
 
 /** What a test may want of its node. */
 export interface NodeOptions {
@@ -136,7 +139,7 @@ class LaneNode implements Node {
     this.socket = join(this.state, "crib.sock");
     this.configFile = join(lane.dir, "config.toml");
     this.cniConfDir = join(lane.dir, "net.d");
-    this.#cri = createCriClient(this.socket);
+    this.#cri = connectCri(this.socket, { timeoutMs: callMs });
   }
 
   get cri(): CriClient {
@@ -176,7 +179,7 @@ class LaneNode implements Node {
     if (this.#daemon) await this.kill();
     // A connection that was lost waits before it connects again.
     this.#cri.close();
-    this.#cri = createCriClient(this.socket);
+    this.#cri = connectCri(this.socket, { timeoutMs: callMs });
     this.#daemon = await startDaemon({
       configFile: this.configFile,
       onOutput: (text) => (this.#output += text),
