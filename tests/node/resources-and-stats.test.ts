@@ -1,11 +1,13 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
 import { needsRoot } from "../support/needs-root.ts";
+import { parentOf } from "../support/parent-of.ts";
+import type { KubeletPodConfig, PodConfig } from "../support/pod-config.ts";
 import { startNode } from "../support/start-node.ts";
 
 /** Hierarchies of cgroup v1, or the one of v2, that have a cgroup at a path. */
@@ -51,12 +53,27 @@ test("cgroups, resources and usage of pods", needsRoot, async (t) => {
       });
   });
 
+  await t.test("a parent that did not exist goes with the last pod below it, one that did stays", async () => {
+    const existing = `${node.lane.cgroup}/existing`;
+    for (const name of hierarchiesWith(".")) mkdirSync(join("/sys/fs/cgroup", name, existing), { recursive: true });
+    const below = (parent: string): { readonly change: (config: KubeletPodConfig) => PodConfig } => ({
+      change: (config) => ({ ...config, linux: { ...config.linux, cgroupParent: parent } }),
+    });
+    const first = await node.runPod(below(`${existing}/made/deep`));
+    const second = await node.runPod(below(`${existing}/made/deep`));
+    await first.remove();
+    ok(hierarchiesWith(`${existing}/made/deep`).length > 0, "the second pod still needs it");
+    await second.remove();
+    deepEqual(hierarchiesWith(`${existing}/made`), []);
+    ok(hierarchiesWith(existing).length > 0, "it was there before");
+  });
+
   await t.test("the pause process runs in the pod's cgroup, its shim does not", async () => {
     const pod = await node.runPod({ handler: "paused" });
     const { pid } = await pod.info();
     const cgroup = `${node.lane.cgroup}/crib-${pod.id}`;
     ok(readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(cgroup), "pause");
-    const shim = Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+    const shim = parentOf(pid);
     const shimCgroup = readFileSync(`/proc/${shim}/cgroup`, "utf8");
     equal(shimCgroup.includes(cgroup), false, "shim");
     ok(shimCgroup.includes(`${node.lane.cgroup}/shims`), shimCgroup);

@@ -2,6 +2,7 @@ export { removePodSandbox, runPodSandbox, type SandboxFlow, sandboxFlows, stopPo
 export { type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
 export { PodSandboxService, type PodSandboxesOptions } from "./pod-sandboxes.ts";
 export { type Places, podCgroupPath, sandboxName } from "./pod-names.ts";
+export { type CgroupOwners, createCgroupOwners } from "./cgroup-owners.ts";
 export { endLeftStrays } from "./recover-strays.ts";
 export { createRetries, type Retries } from "./retries.ts";
 export { isSandboxId, newInstance, newSandboxId, ownerOf } from "./sandbox-id.ts";

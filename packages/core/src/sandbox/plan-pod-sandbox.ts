@@ -6,6 +6,7 @@ import type { NetworkList } from "@crib/libcni";
 import type { SandboxController } from "@crib/sandboxer";
 
 import { checksum } from "../metadata/canonical-json.ts";
+import type { CgroupOwners } from "./cgroup-owners.ts";
 import { matchesGlob } from "./glob.ts";
 import {
   namespacePaths,
@@ -23,6 +24,7 @@ export interface Planning {
   readonly handlers: ReadonlyMap<string, RuntimeHandler>;
   readonly defaultHandler: string;
   readonly controllers: ReadonlyMap<string, SandboxController>;
+  readonly cgroups: CgroupOwners;
   /** The networks of a handler as loaded now. Throws Unavailable with the directory and the reason when there is none. */
   readonly networksFor: (handler: RuntimeHandler) => readonly NetworkList[];
 }
@@ -54,7 +56,7 @@ export function requestChecksum(request: PodSandboxRequest, handler: RuntimeHand
   return checksum(`${handler.name}\n${Buffer.from(request.config).toString("base64")}`);
 }
 
-/** Decides everything about a pod before anything is done. Pure but for reading the host's name. */
+/** Decides everything about a pod before anything is done. Reads of the host only its name and which cgroups exist. */
 export function planPodSandbox(
   planning: Planning,
   request: PodSandboxRequest,
@@ -70,6 +72,7 @@ export function planPodSandbox(
   // As containerd: a pod in the host's network keeps the host's name, so it has no UTS namespace of its own.
   const own = { net: !hostNetwork, ipc: !hostIpc, uts: !hostNetwork, user };
   const stateDir = sandboxStateDir(planning.places, id);
+  const cgroupPath = podCgroupPath(request.cgroupParent, id);
   return {
     pod: request.pod,
     handler,
@@ -108,7 +111,8 @@ export function planPodSandbox(
     rootDir: sandboxRootDir(planning.places, id),
     stateDir,
     shmPath: hostIpc ? "/dev/shm" : join(stateDir, "shm"),
-    cgroupPath: podCgroupPath(request.cgroupParent, id),
+    cgroupPath,
+    ownedCgroups: planning.cgroups.ownedAbove(cgroupPath),
   };
 }
 

@@ -139,6 +139,11 @@ export interface SandboxPlan {
   readonly stateDir: string;
   readonly shmPath: string;
   readonly cgroupPath: string;
+  /**
+   * Cgroups above it, deepest first, that did not exist before a pod of crib was put there. They go with the last pod that
+   * names them; those of a kubelet exist before, and stay.
+   */
+  readonly ownedCgroups: readonly string[];
 }
 
 /** The network as attached. */

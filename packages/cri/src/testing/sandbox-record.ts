@@ -52,6 +52,7 @@ export function sandboxRecord(id: string, request: Partial<PodSandboxRequest> = 
       stateDir: `/run/crib/sandboxes/${id}`,
       shmPath: `/run/crib/sandboxes/${id}/shm`,
       cgroupPath: `/pods/crib-${id}`,
+      ownedCgroups: [],
     },
     facts: { network: { addresses: ["10.88.0.2", "fd00::2"], results: [{ cniVersion: "1.1.0" }] } },
     runs: [],

@@ -4,6 +4,7 @@ import { parseFaults } from "@crib/core/flow";
 import { openDatabase, openRecordCopies, openSandboxStore, type SandboxStore } from "@crib/core/metadata";
 import { createPodsandboxController } from "@crib/core/podsandbox";
 import {
+  createCgroupOwners,
   createRetries,
   createSandboxRows,
   createStrays,
@@ -80,12 +81,14 @@ export async function compose(
     ],
   ]);
   refuseUnknownControllers(config, controllers);
+  const cgroups = createCgroupOwners(store);
   const rows = createSandboxRows({
     store,
     deps: {
       cni,
       ipPreference: config.cni.ipPreference,
       controllers,
+      cgroups,
       stopGraceMs,
       loopbackPlugin: config.cni.loopback === "plugin",
       log,
@@ -104,6 +107,7 @@ export async function compose(
       handlers: new Map(Object.entries(config.runtimes)),
       defaultHandler: config.runtime.defaultHandler,
       controllers,
+      cgroups,
       networksFor: (handler) => networks.forHandler(handler),
     },
     straysEnded,

@@ -1,4 +1,4 @@
-import { createCgroup, killCgroup, removeCgroup } from "@crib/linux";
+import { createCgroup, killCgroup, removeCgroup, removeEmptyCgroup } from "@crib/linux";
 
 import type { SandboxStepContext } from "./types.ts";
 
@@ -12,9 +12,13 @@ export async function makeCgroup({ plan, midpoint }: SandboxStepContext): Promis
 }
 
 /** Kills what is left in the pod's cgroup and removes it. Absence is success. */
-export async function dropCgroup({ plan, midpoint }: SandboxStepContext): Promise<void> {
+export async function dropCgroup({ id, plan, deps, midpoint }: SandboxStepContext): Promise<void> {
   // The path ends in the sandbox's own id, so nothing but this pod's processes can be in it.
   await killCgroup(plan.cgroupPath, { timeoutMs: killMs });
   await midpoint();
   await removeCgroup(plan.cgroupPath);
+  for (const parent of plan.ownedCgroups) {
+    if (deps.cgroups.isOwnedByOther(parent, id)) break;
+    await removeEmptyCgroup(parent);
+  }
 }

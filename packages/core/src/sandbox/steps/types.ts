@@ -2,6 +2,7 @@ import type { Cni } from "@crib/libcni";
 import type { SandboxController } from "@crib/sandboxer";
 
 import type { StepContext } from "../../flow/types.ts";
+import type { CgroupOwners } from "../cgroup-owners.ts";
 import type { SandboxFacts, SandboxPlan } from "../types.ts";
 
 /** Writes of what a step had to tolerate. */
@@ -15,6 +16,7 @@ export interface SandboxDeps {
   readonly cni: Cni;
   readonly ipPreference: "ipv4" | "ipv6" | "cni";
   readonly controllers: ReadonlyMap<string, SandboxController>;
+  readonly cgroups: CgroupOwners;
   /** Milliseconds a boundary has to end by itself before it is killed. */
   readonly stopGraceMs: number;
   /** Bring `lo` up by the loopback plugin instead of natively. */
