@@ -290,6 +290,10 @@ class LaneNode implements Node {
       await this.removeAllPods();
       await this.term();
     });
+    // One that could not be ended well would keep its test from ending.
+    await attempt("ending the daemon", async () => {
+      if (this.#daemon) await this.kill();
+    });
     this.cri.close();
     await attempt("counting leaks by crib", async () => expectNone(await this.leaks()));
     const marks = this.#marks();
