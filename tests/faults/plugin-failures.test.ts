@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -247,14 +247,11 @@ test(
   },
 );
 
-test("addresses are not used up by 260 failed starts in a subnet of 125", needsRoot, async (t) => {
-  // A /25 instead of a /24 halves the time and proves the same: twice as many failures as there are addresses.
+test("500 failed starts do not use up the addresses of a /24", needsRoot, async (t) => {
   const node = await startNode(t, {
-    plugins: (lane) => [
-      bridgePlugin(lane, { type: "allocates-then-fails", ipam: hostLocal(lane, `${lane.prefix}.0/25`) }),
-    ],
+    plugins: (lane) => [bridgePlugin(lane, { type: "allocates-then-fails", ipam: hostLocal(lane) })],
   });
-  for (let round = 0; round < 26; round++) {
+  for (let round = 0; round < 50; round++) {
     const starts = Array.from({ length: 10 }, () => node.runPod());
     for (const start of await Promise.allSettled(starts)) {
       equal(start.status, "rejected");
@@ -263,46 +260,6 @@ test("addresses are not used up by 260 failed starts in a subnet of 125", needsR
   }
   deepEqual(await node.leftovers(), []);
   deepEqual(await node.leaks(), []);
-  await configure(node, (lane) => [bridgePlugin(lane, { ipam: hostLocal(lane, `${lane.prefix}.0/25`) })]);
+  await configure(node, (lane) => [bridgePlugin(lane)]);
   await node.runPod();
-});
-
-test("the daemon is killed while a plugin sleeps between its address and its answer", needsRoot, async (t) => {
-  const node = await startNode(t, {
-    plugins: (lane) => [
-      bridgePlugin(lane, { type: "answers-late", lateVerb: "ADD", lateSeconds: "600", notes: pluginNotesDir(lane) }),
-      portmapPlugin,
-    ],
-  });
-  const note = join(pluginNotesDir(node.lane), "late-ADD");
-  const config = node.podConfig();
-  const lost = node.cri.runtime.runPodSandbox({ config, runtimeHandler: "paused" }).then(
-    () => "it ran",
-    () => "lost",
-  );
-  await eventually(20_000, () => ok(existsSync(note)));
-  ok(
-    (await node.leftovers()).some((line) => line.startsWith("ipam:")),
-    "an address is taken",
-  );
-  await node.kill();
-  equal(await lost, "lost");
-  writeFileSync(
-    join(node.cniConfDir, "10-pods.conflist"),
-    networkList(node.lane, [bridgePlugin(node.lane), portmapPlugin]),
-  );
-  await node.restart();
-
-  // The same request, at once: it waits for the end of what the dead daemon had begun.
-  const { podSandboxId } = await node.cri.runtime.runPodSandbox({ config, runtimeHandler: "paused" });
-  const pod = node.pod(podSandboxId, config, "paused");
-  ok((await pod.address()).startsWith(node.lane.prefix));
-  equal(
-    (await node.leftovers()).some((line) => line.includes("sleep 600")),
-    false,
-    "the sleeping plugin is ended",
-  );
-  await pod.remove();
-  deepEqual(await node.leftovers(), []);
-  deepEqual(await node.leaks(), []);
 });

@@ -1,10 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const crib = join(import.meta.dirname, "../../bin/crib");
-
-const compileCache = join(tmpdir(), "node-compile-cache");
 
 /** Milliseconds that a daemon may take until it says that it is ready, on a busy machine. */
 const readyMs = 30_000;
@@ -55,8 +52,7 @@ function spawnDaemon({ configFile, env, umask }: DaemonOptions): ChildProcess {
   // Should this test be killed, its daemon must not outlive it. Every program in the row execs the next, so the pid is the daemon's.
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", ...started], {
     stdio: ["ignore", "pipe", "pipe"],
-    // Tests start hundreds of daemons; with the cache each costs half the processor time.
-    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, CRIB_FAULTS: undefined, ...env },
+    env: { ...process.env, CRIB_FAULTS: undefined, ...env },
   });
 }
 
