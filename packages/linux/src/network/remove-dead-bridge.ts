@@ -1,19 +1,12 @@
-import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 import { Code, StatusError } from "@crib/errdefs";
 
 import { check } from "../libc/errno-error.ts";
-import { ioctl, socket } from "../libc/libc.ts";
+import { ioctl } from "../libc/libc.ts";
+import { interfaceRequest, setInterfaceUp, withNetworkSocket } from "./interface-flags.ts";
 
-const AF_INET = 2;
-const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
-const SIOCGIFFLAGS = 0x8913;
-const SIOCSIFFLAGS = 0x8914;
 const SIOCBRDELBR = 0x89a1;
-const IFF_UP = 1;
-/** `struct ifreq` on 64-bit Linux: 16 bytes of name, then a union whose first member here is `short ifr_flags`. */
-const ifreqBytes = 40;
-const flagsOffset = 16;
 const maxNameBytes = 15;
 
 /**
@@ -26,19 +19,10 @@ export function removeDeadBridge(name: string): boolean {
   }
   if (!isDeadBridge(name)) return false;
   const doing = `removing the dead bridge "${name}"`;
-  const fd = check(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), doing);
-  try {
-    const request = Buffer.alloc(ifreqBytes);
-    request.write(name);
-    check(ioctl(fd, SIOCGIFFLAGS, request), doing);
-    // A bridge that is up cannot be deleted (br_del_bridge in net/bridge/br_if.c).
-    request.writeUInt16LE(request.readUInt16LE(flagsOffset) & ~IFF_UP, flagsOffset);
-    check(ioctl(fd, SIOCSIFFLAGS, request), doing);
-    check(ioctl(fd, SIOCBRDELBR, request), doing);
-    return true;
-  } finally {
-    closeSync(fd);
-  }
+  // A bridge that is up cannot be deleted (br_del_bridge in net/bridge/br_if.c).
+  setInterfaceUp(name, false, doing);
+  withNetworkSocket(doing, (fd) => check(ioctl(fd, SIOCBRDELBR, interfaceRequest(name)), doing));
+  return true;
 }
 
 function isDeadBridge(name: string): boolean {
