@@ -127,3 +127,15 @@ test("drafts of a killed process go, a removed directory comes back", async () =
   await cache.create(entry);
   equal((await cache.list()).length, 1);
 });
+
+test("a draft that a killed process left goes with its attachment", async () => {
+  await using dir = await openTempDir();
+  const cache = new AttachmentCache(dir.path);
+  await cache.create(entry);
+  const draft = join(cache.dir, `.tmp-${entry.networkName}-${entry.containerId}-${entry.ifName}`);
+  await writeFile(draft, "half");
+  await cache.update(entry);
+  await writeFile(draft, "half");
+  await cache.remove(entry);
+  deepEqual(await readdir(cache.dir), []);
+});

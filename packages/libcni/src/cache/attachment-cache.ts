@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -58,6 +57,7 @@ export class AttachmentCache {
   /** Forgets; nothing there is fine. */
   async remove(key: AttachmentKey): Promise<void> {
     await rm(this.#file(key), { force: true });
+    await rm(this.#draft(key), { force: true });
   }
 
   async read(key: AttachmentKey): Promise<CacheState> {
@@ -110,26 +110,21 @@ export class AttachmentCache {
     }
   }
 
-  async #write(entry: CachedAttachment, place: (from: string, to: string) => Promise<void>): Promise<void> {
+  async #write(entry: CachedAttachment, place: Place): Promise<void> {
     const file = this.#file(entry);
     try {
       const text = encodeEntry(entry);
       await (this.#prepared ??= this.#prepare());
-      await this.#writeOnce(file, text, place).catch(async (reason: unknown) => {
+      const draft = this.#draft(entry);
+      await writeAside(draft, file, text, place).catch(async (reason: unknown) => {
         if ((reason as NodeJS.ErrnoException).code !== "ENOENT") throw reason;
         // Somebody removed the directory since it was made.
         await (this.#prepared = this.#prepare());
-        await this.#writeOnce(file, text, place);
+        await writeAside(draft, file, text, place);
       });
     } catch (reason) {
       throw StatusError.from(reason, `writing CNI cache file ${JSON.stringify(file)}`);
     }
-  }
-
-  async #writeOnce(file: string, text: string, place: (from: string, to: string) => Promise<void>): Promise<void> {
-    const draft = join(this.dir, `${temporary}${randomBytes(8).toString("hex")}`);
-    await writeFile(draft, text, { mode: 0o600, flag: "wx" });
-    await place(draft, file);
   }
 
   /** Makes the directory and removes drafts that a killed process left. */
@@ -148,9 +143,21 @@ export class AttachmentCache {
     }
   }
 
+  /** Named by its attachment, so that what a killed process left is overwritten by the next write, or goes with `remove`. */
+  #draft({ networkName, containerId, ifName }: AttachmentKey): string {
+    return join(this.dir, `${temporary}${networkName}-${containerId}-${ifName}`);
+  }
+
   #file({ networkName, containerId, ifName }: AttachmentKey): string {
     return join(this.dir, `${networkName}-${containerId}-${ifName}`);
   }
+}
+
+type Place = (from: string, to: string) => Promise<void>;
+
+async function writeAside(draft: string, file: string, text: string, place: Place): Promise<void> {
+  await writeFile(draft, text, { mode: 0o600 });
+  await place(draft, file);
 }
 
 function sameKey(entry: AttachmentKey, key: AttachmentKey): boolean {

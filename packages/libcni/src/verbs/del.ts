@@ -29,7 +29,8 @@ export async function delNetwork(
   const known = chooseConfiguration(state, list, attachment);
   if (known === undefined) return;
   await delPlugins(context, known, signal);
-  if (state.kind !== "absent") await context.cache.remove(key);
+  // Also where nothing was found: a process killed in its first write has left a draft.
+  await context.cache.remove(key);
 }
 
 interface Undo {
