@@ -2,6 +2,7 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import { isSandboxId } from "../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
+import { classifySqlite } from "./classify-sqlite.ts";
 import type { Database } from "./database.ts";
 import type { RecordCopies } from "./record-copies.ts";
 import { openRecord, sealRecord } from "./sandbox-record.ts";
@@ -51,7 +52,7 @@ export async function openSandboxStore(database: Database, copies: RecordCopies)
       throw new StatusError(Code.AlreadyExists, `name "${record.name}" is held by sandbox "${holder}"`);
     }
     const sealed = sealRecord(record);
-    insertRow.run(record.id, record.name, record.state, sealed.checksum, sealed.record);
+    write(record.id, () => insertRow.run(record.id, record.name, record.state, sealed.checksum, sealed.record));
     database.committed();
     byId.set(record.id, record);
     idByName.set(record.name, record.id);
@@ -121,14 +122,14 @@ export async function openSandboxStore(database: Database, copies: RecordCopies)
     replace(record): void {
       if (!byId.has(record.id)) throw new StatusError(Code.NotFound, `sandbox "${record.id}": no such record`);
       const sealed = sealRecord(record);
-      replaceRow.run(record.state, sealed.checksum, sealed.record, record.id);
+      write(record.id, () => replaceRow.run(record.state, sealed.checksum, sealed.record, record.id));
       database.committed();
       byId.set(record.id, record);
     },
     delete(id): void {
       const record = byId.get(id);
       if (!record) return;
-      deleteRow.run(id);
+      write(id, () => deleteRow.run(id));
       database.committed();
       byId.delete(id);
       idByName.delete(record.name);
@@ -143,6 +144,14 @@ export async function openSandboxStore(database: Database, copies: RecordCopies)
     },
     dropCopy: (id) => copies.remove(id),
   };
+}
+
+function write(id: string, statement: () => unknown): void {
+  try {
+    statement();
+  } catch (reason) {
+    throw classifySqlite(reason, `writing the record of "${id}"`);
+  }
 }
 
 /** Of two records with one name the one in the database is right; the other only has to be cleaned up, under a name of its own. */
