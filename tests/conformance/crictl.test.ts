@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
 import { needsRoot } from "../support/needs-root.ts";
-import { startNode, type Node } from "../support/start-node.ts";
+import type { Node } from "../support/node.ts";
+import { startNode } from "../support/start-node.ts";
 import { crictlFor, type Crictl } from "./crictl.ts";
 
 interface Pods {

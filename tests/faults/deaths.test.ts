@@ -5,9 +5,10 @@ import { test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { isRunning } from "../support/is-running.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import type { Node } from "../support/node.ts";
 import { parentOf } from "../support/parent-of.ts";
 import type { Pod } from "../support/pod.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 /** Milliseconds within which a death has to be seen; seconds on a machine that is busy with other tests. */
 const seenMs = 5_000;

@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { runPodSandbox, type SandboxFlow } from "@crib/core/sandbox";
 
 import { needsRoot } from "../support/needs-root.ts";
+import type { Node } from "../support/node.ts";
 import type { PodConfig } from "../support/pod-config.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 /** Where a fault strikes in a step, and what it does there. */
 export const faultPoints = ["before", "inside", "after"] as const;

@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { bridgePlugin, networkList, pluginNotesDir, portmapPlugin } from "../support/network-config.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import type { Node } from "../support/node.ts";
+import { startNode } from "../support/start-node.ts";
 
 /** Milliseconds after the restart within which nothing of the half-made pod may be left. */
 const cleanMs = 30_000;

@@ -16,7 +16,9 @@ import {
   pluginNotesDir,
   portmapPlugin,
 } from "../support/network-config.ts";
-import { type Node, pluginDirs, startNode } from "../support/start-node.ts";
+import type { Node } from "../support/node.ts";
+import { startNode } from "../support/start-node.ts";
+import { pluginDirs } from "../support/write-node-config.ts";
 
 /** Lets a node have these plugins from now on. */
 async function configure(node: Node, plugins: (lane: Lane) => readonly Json[]): Promise<void> {

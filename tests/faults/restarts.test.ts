@@ -10,10 +10,11 @@ import type { SandboxRecord } from "@crib/core/sandbox";
 import { eventually, pause } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { leasesDir } from "../support/network-config.ts";
+import type { Node } from "../support/node.ts";
 import type { PodConfig } from "../support/pod-config.ts";
 import type { Pod } from "../support/pod.ts";
 import { runProgram } from "../support/run-program.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 const databaseOf = (node: Node): string => join(node.root, "metadata.db");
 const copyOf = (node: Node, id: string): string => join(node.root, "sandboxes", id, "record.json");

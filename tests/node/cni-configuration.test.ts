@@ -8,7 +8,8 @@ import { Code, type StatusError } from "@crib/errdefs";
 import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { bridgePlugin, hostLocal, networkList } from "../support/network-config.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import type { Node } from "../support/node.ts";
+import { startNode } from "../support/start-node.ts";
 
 async function networkReady(node: Node): Promise<{ readonly ready: boolean; readonly message: string }> {
   const { status } = await node.cri.runtime.status({});

@@ -6,10 +6,11 @@ import { NamespaceMode } from "@crib/wire/cri";
 
 import { isRunning } from "../support/is-running.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import type { Node } from "../support/node.ts";
 import { securityContext, type SharedNamespaces } from "../support/pod-config.ts";
 import type { Pod } from "../support/pod.ts";
 import { runProgram } from "../support/run-program.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 const { POD, CONTAINER, NODE } = NamespaceMode;
 

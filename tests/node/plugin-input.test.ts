@@ -7,7 +7,8 @@ import { Protocol } from "@crib/wire/cri";
 
 import { needsRoot } from "../support/needs-root.ts";
 import { bridgePlugin, pluginNotesDir } from "../support/network-config.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import type { Node } from "../support/node.ts";
+import { startNode } from "../support/start-node.ts";
 
 interface Told {
   readonly runtimeConfig: Readonly<Record<string, unknown>>;

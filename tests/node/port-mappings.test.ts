@@ -6,9 +6,10 @@ import { Protocol } from "@crib/wire/cri";
 
 import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import type { Node } from "../support/node.ts";
 import type { Pod } from "../support/pod.ts";
 import { runProgram } from "../support/run-program.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 /** Answers every connection with one word, inside a pod's network namespace. */
 async function serveInside(t: TestContext, pod: Pod, port: number, word: string): Promise<void> {

@@ -7,7 +7,8 @@ import { gzipSync } from "node:zlib";
 
 import { pause } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import type { Node } from "../support/node.ts";
+import { startNode } from "../support/start-node.ts";
 
 /** Resident memory of the daemon in MiB. */
 function memoryOf(node: Node): number {

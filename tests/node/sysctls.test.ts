@@ -6,8 +6,9 @@ import { Code, type StatusError } from "@crib/errdefs";
 import { NamespaceMode } from "@crib/wire/cri";
 
 import { needsRoot } from "../support/needs-root.ts";
+import type { Node } from "../support/node.ts";
 import { type SharedNamespaces, securityContext } from "../support/pod-config.ts";
-import { type Node, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 const onHost = (key: string): string => readFileSync(`/proc/sys/${key.replaceAll(".", "/")}`, "utf8").trim();
 

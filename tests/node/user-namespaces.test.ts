@@ -9,10 +9,11 @@ import { NamespaceMode } from "@crib/wire/cri";
 import { eventually } from "../support/eventually.ts";
 import type { Lane } from "../support/lane.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import type { Node, PodOptions } from "../support/node.ts";
 import { type PodConfig, securityContext, type SharedNamespaces } from "../support/pod-config.ts";
 import type { Pod } from "../support/pod.ts";
 import { outputOf } from "../support/run-program.ts";
-import { type Node, type PodOptions, startNode } from "../support/start-node.ts";
+import { startNode } from "../support/start-node.ts";
 
 /** The runc of the distribution may be too old for Status to offer user namespaces; this one is fetched by scripts/fetch-shims. */
 const [runc] = globSync(join(import.meta.dirname, "../../.tools/runc/*/runc"));

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Lane } from "./lane.ts";
@@ -14,6 +14,8 @@ export async function clearLane(lane: Lane): Promise<void> {
     if (mount[1]?.startsWith(`${lane.dir}/`)) throw new Error(`${lane.dir} is kept: ${mount[1]} is still mounted`);
   }
   removeCgroups(lane);
+  // Where host-local keeps its files when a configuration names no directory for them.
+  rmSync(join("/var/lib/cni/networks", lane.bridge), { recursive: true, force: true });
   lane.free();
 }
 
