@@ -6,7 +6,7 @@ import { runProgram } from "./run-program.ts";
 
 const hierarchies = "/sys/fs/cgroup";
 
-/** Removes what a node leaves by design when its pods are gone: the bridge of its network, its cgroups, its directory. */
+/** Removes what a node leaves by design when its pods are gone: the bridge of its network, its cgroups, its files. */
 export async function clearLane(lane: Lane): Promise<void> {
   await runProgram(["ip", "link", "delete", lane.bridge], { mayFail: true });
   for (const mount of readFileSync("/proc/self/mounts", "utf8").matchAll(/^\S+ (\S+) /gm)) {
@@ -16,7 +16,10 @@ export async function clearLane(lane: Lane): Promise<void> {
   removeCgroups(lane);
   // Where host-local keeps its files when a configuration names no directory for them.
   rmSync(join("/var/lib/cni/networks", lane.bridge), { recursive: true, force: true });
-  lane.free();
+  for (const name of readdirSync(lane.dir)) {
+    // The directory is the claim on the lane, and stays until everything was looked at.
+    if (name !== "pid") rmSync(join(lane.dir, name), { recursive: true, force: true });
+  }
 }
 
 /** Removes the lane's cgroup, the slices named after it, and what is below; a process in one of them is an error. */

@@ -22,7 +22,9 @@ export function ownerOf(line: string, { lane, instance }: Marks): Owner {
   if (lanes.has(lane.number)) return "own";
   const ids = [...line.matchAll(/\b[0-9a-f]{64}\b/g)].map(([id]) => id);
   if (instance !== undefined && ids.some((id) => id.endsWith(instance))) return "own";
-  return lanes.size > 0 || ids.length > 0 ? "foreign" : "unknown";
+  // A node's networks have no other bridge than its own.
+  const isOfOtherBridge = / in (?!cribt)\S+$/.test(line);
+  return lanes.size > 0 || ids.length > 0 || isOfOtherBridge ? "foreign" : "unknown";
 }
 
 /** The lines of a listing that are about this node, each after the name of its section. */

@@ -91,13 +91,14 @@ function listProcesses(): readonly string[] {
   });
 }
 
+/** The command line, and what tells whose it is where that does not: the row it was started for, the cgroup of its pod. */
 function describeProcess(pid: string): string {
   try {
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trimEnd();
-    const row = readFileSync(`/proc/${pid}/environ`, "utf8")
-      .split("\0")
-      .find((entry) => entry.startsWith("CRIB_ROW="));
-    return row === undefined ? commandLine : `${commandLine} (${row})`;
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+    const row = environment.split("\0").find((entry) => entry.startsWith("CRIB_ROW="));
+    const cgroup = /:(\/.*\/crib-[0-9a-f]{64})/.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
+    return [commandLine, row && `(${row})`, cgroup && `in ${cgroup}`].filter(Boolean).join(" ");
   } catch {
     return ""; // it has ended since
   }

@@ -195,7 +195,8 @@ export class LaneNode implements Node {
     await attempt("comparing the host with what it was before", async () =>
       expectNone(await whatChanged(this.#before, marks)),
     );
-    if (problems.length === 0) return;
+    if (problems.length === 0) return this.lane.free();
+    // The lane stays taken: whoever looks into the failure finds it as it is.
     tell(`the daemon printed:\n${this.#output.slice(-20_000)}`);
     throw new AggregateError(problems, "the node did not end as it should");
   }
