@@ -1,8 +1,12 @@
 import { deepEqual, equal, match, notEqual, ok, rejects } from "node:assert/strict";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { startDaemon } from "../support/daemon-process.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import { leasesDir } from "../support/network-config.ts";
+import { outputOf, runProgram } from "../support/run-program.ts";
 import { startNode } from "../support/start-node.ts";
 
 test("two cribs on one machine do not see each other's pods", needsRoot, async (t) => {
@@ -50,4 +54,33 @@ test("SIGTERM ends the daemon with 0, closes its socket and leaves pods running"
   match((await pod.exec(["ping", "-c", "1", `${node.lane.prefix}.1`])).stdout, /1 received/);
   await node.restart();
   equal(await pod.address(), address);
+});
+
+test("what others have put where crib looks is never touched", needsRoot, async (t) => {
+  const node = await startNode(t);
+  const { lane } = node;
+  const pod = await node.runPod({ handler: "paused" });
+  const netns = join(lane.dir, "netns", "cni-of-another");
+  const lease = join(leasesDir(lane), lane.bridge, `${lane.prefix}.200`);
+  const cgroup = `/sys/fs/cgroup/pids${lane.cgroup}/crib-of-another`;
+  const idOfAnother = `${"ab".repeat(28)}00000000`;
+  await runProgram(["touch", netns]);
+  await runProgram(["unshare", `--net=${netns}`, "true"]);
+  writeFileSync(lease, `${idOfAnother}\r\neth0`);
+  if (existsSync("/sys/fs/cgroup/pids")) mkdirSync(cgroup);
+  t.after(async () => {
+    await runProgram(["umount", netns], { mayFail: true });
+  });
+
+  await node.restart();
+  await (await node.runPod({ handler: "paused" })).remove();
+  await pod.remove();
+  await node.restart();
+
+  for (const path of [netns, lease]) ok(existsSync(path), path);
+  ok(!existsSync("/sys/fs/cgroup/pids") || existsSync(cgroup), cgroup);
+  match(await outputOf("findmnt", "-n", netns), /nsfs/);
+  deepEqual(await node.leaks(), [], "nor counted");
+  await runProgram(["umount", netns]);
+  for (const path of [netns, lease]) rmSync(path, { recursive: true });
 });

@@ -36,18 +36,20 @@ export function ownLines({ sections }: HostListing, marks: Marks): readonly stri
 
 /**
  * What is on the host now and was not before (`+`), and what is gone (`-`), without what is plainly another test's.
- * Looks again for a while, since others may be at work. With CRIB_TESTS_SHARED_HOST set, for machines on which people
- * do other things meanwhile, only what is plainly this node's counts.
+ * Looks again for a while, since others may be at work. What names nobody counts when it is new, and with CI=true also
+ * when it is gone; with CRIB_TESTS_SHARED_HOST set, for machines on which people do other things meanwhile, never.
  */
 export async function whatChanged(before: HostListing, marks: Marks): Promise<readonly string[]> {
   const end = performance.now() + settleMs;
   const sharedHost = Boolean(process.env["CRIB_TESTS_SHARED_HOST"]);
+  const isAlone = process.env["CI"] === "true";
   for (;;) {
     const changes = diff(before, await hostListing()).filter(({ sign, section, line }) => {
       const owner = ownerOf(line, marks);
-      // What an ended test left on this lane may go; sockets of the host's own services come and go.
+      // What an ended test left on this lane may go.
       if (owner === "own") return sign === "+";
-      return owner === "unknown" && !sharedHost && section !== "socket";
+      // What is gone may be what others have ended; sockets of the host's own services come and go.
+      return owner === "unknown" && !sharedHost && section !== "socket" && (sign === "+" || isAlone);
     });
     if (changes.length === 0 || performance.now() > end)
       return changes.map(({ sign, section, line }) => `${sign} ${section}: ${line}`);

@@ -191,12 +191,17 @@ export class LaneNode implements Node {
     await attempt("counting leaks by crib", async () => expectNone(await this.leaks()));
     const marks = this.#marks();
     await attempt("counting what is left by a listing of the host", async () => expectNone(await this.leftovers()));
-    await attempt("clearing the lane", () => clearLane(this.lane));
+    let isCleared = false;
+    await attempt("clearing the lane", async () => {
+      await clearLane(this.lane);
+      isCleared = true;
+    });
     await attempt("comparing the host with what it was before", async () =>
       expectNone(await whatChanged(this.#before, marks)),
     );
-    if (problems.length === 0) return this.lane.free();
-    // The lane stays taken: whoever looks into the failure finds it as it is.
+    // A lane that could not be cleared stays taken: whoever looks into the failure finds it as it is.
+    if (isCleared) this.lane.free();
+    if (problems.length === 0) return;
     tell(`the daemon printed:\n${this.#output.slice(-20_000)}`);
     throw new AggregateError(problems, "the node did not end as it should");
   }
