@@ -20,6 +20,8 @@ const recordSchema = z.looseObject({
     networks: z.array(z.looseObject({ name: z.string(), ifName: z.string(), config: z.string() })),
     rootDir: z.string(),
     stateDir: z.string(),
+    // Records of the first days have none.
+    ownedCgroups: z.array(z.string()).default([]),
   }),
   facts: z.looseObject({}),
   runs: z.array(z.looseObject({ flow: z.string() })),

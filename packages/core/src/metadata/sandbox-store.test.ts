@@ -17,6 +17,7 @@ function makeRecord(name: string, state: SandboxRecord["state"] = "ready"): Sand
     pod: { name, namespace: "ns", uid: "u", attempt: 0 },
     handler: { name: "runc", controller: "podsandbox" },
     networks: [],
+    ownedCgroups: [],
     rootDir: "/r",
     stateDir: "/s",
   };
