@@ -70,8 +70,8 @@ test("an aborted wait ends with the reason and lets those behind it pass; a fail
   first.end();
   await holding;
   await rejects(
-    gate.exclusive("1", signal, () => Promise.reject(new Error("work"))),
-    /work/,
+    gate.exclusive("1", signal, () => Promise.reject(new Error("it broke"))),
+    /it broke/,
   );
   equal(await gate.exclusive("1", signal, async () => "free"), "free");
   deepEqual(log, ["+first", "behind", "-first"]);
