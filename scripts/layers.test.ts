@@ -15,6 +15,7 @@ const floors: Readonly<Record<string, number>> = {
   "@crib/sandboxer": 2,
   "@crib/cri-client": 2,
   "@crib/linux": 2,
+  "@crib/registry": 2,
   "@crib/core": 3,
   "@crib/cri": 4,
   crib: 5,
@@ -26,6 +27,7 @@ const only: Readonly<Record<string, readonly string[]>> = {
   "@crib/libcni": ["@crib/errdefs"],
   "@crib/linux": ["@crib/errdefs"],
   "@crib/oci-spec": ["@crib/errdefs"],
+  "@crib/registry": ["@crib/errdefs", "@crib/oci-spec"],
 };
 
 interface Import {

@@ -1,5 +1,6 @@
 // Types only: whoever needs what runs imports the subpath, and loads no more than that.
 export type { FlowRun, StepTiming } from "./flow/types.ts";
+export type { Image, ImageRecord, Images, PullEvent, PullRequest } from "./images/types.ts";
 export type {
   PodSandboxes,
   PodSandboxRequest,
@@ -12,3 +13,4 @@ export type {
   SandboxRecord,
   SandboxState,
 } from "./sandbox/types.ts";
+export type { DiskUsage, IdMappings, MountSpec, Snapshot } from "./snapshots/types.ts";

@@ -1,3 +1,12 @@
+export type {
+  Descriptor,
+  Digest,
+  ImageConfig,
+  ImageIndex,
+  ImageManifest,
+  ImageReference,
+  ImageUser,
+} from "./image/types.ts";
 export { type PlatformName, platformOf } from "./platform.ts";
 export type {
   Capabilities,

@@ -1,0 +1,1 @@
+export type { BlobInfo, ContentStore, Ingest } from "./types.ts";

@@ -1,0 +1,1 @@
+export type { Image, ImageRecord, Images, PullEvent, PullRequest } from "./types.ts";

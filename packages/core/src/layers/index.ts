@@ -1,0 +1,1 @@
+export type { LayerLimits, LayerUnpacker, UnpackJob, UnpackRun, UnpackedLayer } from "./types.ts";

@@ -1,0 +1,1 @@
+export type { DiskUsage, IdMappings, IdRange, LayerDirectory, MountSpec, Snapshot, Snapshots } from "./types.ts";
