@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { parseFaults } from "@crib/core/flow";
 import { openDatabase, openRecordCopies, openSandboxStore, type SandboxStore } from "@crib/core/metadata";
-import { createPodsandboxController } from "@crib/core/podsandbox";
+import { createPodsandboxController, pauseDirectory } from "@crib/core/podsandbox";
 import {
   createCgroupOwners,
   createRetries,
@@ -73,8 +73,7 @@ export async function compose(
       "podsandbox",
       createPodsandboxController({
         shims,
-        rootDir: config.root,
-        pauseCommand: await findPauseCommand(config.runtime.pauseBinary),
+        pauseRoots: pauseDirectory(config.root, await findPauseCommand(config.runtime.pauseBinary)),
         handlerOf: (name) => handlerOf(config, name),
         log: taskLog,
       }),

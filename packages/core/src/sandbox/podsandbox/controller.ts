@@ -16,7 +16,6 @@ import type {
 import { checkTaskId, type Shim, Turns } from "../../tasks/index.ts";
 import { endByKernel, endPause } from "./end-pause.ts";
 import { preparePauseBundle } from "./pause-bundle.ts";
-import { PauseRootfs } from "./pause-rootfs.ts";
 import { taskShimSpec } from "./pause-spec.ts";
 import { createPause, killedExitCode, pauseExit, unknownExitCode, watchPause } from "./pause-task.ts";
 import { podInfo } from "./pod-info.ts";
@@ -37,13 +36,10 @@ class PodsandboxController implements SandboxController {
   readonly declares: ControllerDeclaration = { netns: "crib", network: "parallel" };
   readonly #options: PodsandboxOptions;
   readonly #pods = new Map<string, Pod>();
-  readonly #pause: { readonly rootfs: PauseRootfs; readonly args: readonly string[] };
   readonly #endpointTurns = new Turns();
 
   constructor(options: PodsandboxOptions) {
     this.#options = options;
-    const [program, ...args] = options.pauseCommand;
-    this.#pause = { rootfs: new PauseRootfs(options.rootDir, program), args };
   }
 
   async create(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
@@ -174,6 +170,8 @@ class PodsandboxController implements SandboxController {
       await endByKernel({ process: undefined, cgroupPath, killMs }, signal);
       await removeCgroup(cgroupPath, { timeoutMs: killMs });
     }
+    // Asked for every pod: one whose start was cut short left no trace of having needed a pause.
+    await this.#options.pauseRoots.release(id, signal);
     pod?.exit.settle(pod.hasPause ? killedExitCode : 0);
     this.#pods.delete(id);
   }
@@ -182,7 +180,7 @@ class PodsandboxController implements SandboxController {
     const { sandbox } = pod;
     const handler = this.#options.handlerOf(sandbox.runtimeHandler);
     const { runtimeType, runtimePath, options } = handler;
-    const { specJson, rootfsMounts } = await preparePauseBundle(this.#pause, sandbox, handler);
+    const { specJson, rootfsMounts } = await preparePauseBundle(this.#options.pauseRoots, sandbox, handler, signal);
     pod.rootfsMounts = rootfsMounts;
     await this.#options.shims.start({ id: sandbox.id, runtimeType, runtimePath, options, specJson }, signal);
   }

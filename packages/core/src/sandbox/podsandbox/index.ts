@@ -1,3 +1,4 @@
 export { createPodsandboxController } from "./controller.ts";
+export { pauseDirectory } from "./pause-directory.ts";
 export { sandboxIdAnnotation } from "./spec-annotations.ts";
-export type { PodsandboxHandler, PodsandboxOptions } from "./types.ts";
+export type { PauseRoot, PauseRoots, PodsandboxHandler, PodsandboxOptions, RootfsMount } from "./types.ts";

@@ -3,10 +3,9 @@ import { access } from "node:fs/promises";
 import type { Sandbox } from "@crib/sandboxer";
 
 import { allowedOomScoreAdj } from "./oom-score.ts";
-import { pausePath, type PauseRootfs } from "./pause-rootfs.ts";
 import { pauseSeccomp } from "./pause-seccomp.ts";
 import { pauseSpec } from "./pause-spec.ts";
-import type { PodsandboxHandler } from "./types.ts";
+import type { PauseRoot, PauseRoots, PodsandboxHandler, RootfsMount } from "./types.ts";
 
 /** What kubelet and containerd give a pod's own process: it is the last to be killed for memory. */
 const wantedOomScoreAdj = -998;
@@ -19,40 +18,42 @@ export interface PauseBundle {
   readonly rootfsMounts: readonly RootfsMount[];
 }
 
-/** A mount as the task service takes it. */
-export interface RootfsMount {
-  readonly type: string;
-  readonly source: string;
-  readonly options: string[];
-}
-
 /** The specification of a pod's pause process on this host; the root file system it needs is there. */
 export async function preparePauseBundle(
-  pause: { readonly rootfs: PauseRootfs; readonly args: readonly string[] },
+  pauseRoots: PauseRoots,
   sandbox: Sandbox,
   handler: PodsandboxHandler,
+  signal: AbortSignal,
 ): Promise<PauseBundle> {
-  const [rootfs, seccomp, oomScoreAdj, hasSelinux, hasResolvConf] = await Promise.all([
-    pause.rootfs.ensure(),
+  const [root, seccomp, oomScoreAdj, hasSelinux, hasResolvConf] = await Promise.all([
+    pauseRoots.prepare(sandbox.id, signal),
     pauseSeccomp(sandbox.security.seccomp),
     allowedOomScoreAdj(wantedOomScoreAdj),
     exists("/sys/fs/selinux/enforce"),
     exists(`${sandbox.rootDir}/resolv.conf`),
   ]);
-  // The root of a user namespace cannot pass through the daemon's own directory: its pods see the rootfs in their
-  // bundle.
-  const isInBundle = sandbox.namespaces.user !== undefined;
+  const shared = sandbox.namespaces.user === undefined ? sharedDirectory(root) : undefined;
   const spec = pauseSpec(sandbox, {
-    rootfs: isInBundle ? "rootfs" : rootfs,
-    args: [pausePath, ...pause.args],
+    rootfs: shared ?? "rootfs",
+    args: root.args,
+    env: root.env,
+    cwd: root.cwd,
+    user: root.user,
     oomScoreAdj,
     seccomp,
     hasSelinux,
     hasResolvConf,
     systemdCgroup: handler.options["SystemdCgroup"] === true,
   });
-  const rootfsMounts = isInBundle ? [{ type: "bind", source: rootfs, options: ["rbind", "ro"] }] : [];
-  return { specJson: JSON.stringify(spec), rootfsMounts };
+  return { specJson: JSON.stringify(spec), rootfsMounts: shared === undefined ? root.mounts : [] };
+}
+
+/**
+ * The directory that is the root as it lies, so that nothing has to be mounted. The root of a user namespace cannot pass
+ * through the daemon's own directory: its pods see theirs in the bundle.
+ */
+function sharedDirectory({ mounts: [first, ...others] }: PauseRoot): string | undefined {
+  return first?.type === "bind" && others.length === 0 ? first.source : undefined;
 }
 
 async function exists(path: string): Promise<boolean> {

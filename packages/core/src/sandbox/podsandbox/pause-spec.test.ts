@@ -34,6 +34,9 @@ const sandbox: Sandbox = {
 const host: PauseHost = {
   rootfs: "/pause/rootfs",
   args: ["/pause"],
+  env: ["PATH=/"],
+  cwd: "/",
+  user: undefined,
   oomScoreAdj: -998,
   seccomp: undefined,
   hasSelinux: false,

@@ -16,6 +16,10 @@ export interface PauseHost {
   /** Absolute path of the shared root file system. */
   readonly rootfs: string;
   readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** Whom to run as where the pod does not say. */
+  readonly user: { readonly uid: number; readonly gid: number } | undefined;
   readonly oomScoreAdj: number;
   readonly seccomp: SeccompProfile | undefined;
   readonly hasSelinux: boolean;
@@ -37,10 +41,10 @@ export function pauseSpec(sandbox: Sandbox, host: PauseHost): RuntimeSpec {
     root: { path: host.rootfs, readonly: true },
     process: {
       terminal: false,
-      user: userOf(sandbox),
+      user: userOf(sandbox, host.user),
       args: host.args,
-      env: ["PATH=/"],
-      cwd: "/",
+      env: host.env,
+      cwd: host.cwd,
       capabilities,
       noNewPrivileges: true,
       oomScoreAdj: host.oomScoreAdj,
@@ -101,12 +105,14 @@ function mappingsOf(sandbox: Sandbox): { uidMappings?: LinuxIdMapping[]; gidMapp
   return { uidMappings: lines(uidMappings), gidMappings: lines(gidMappings) };
 }
 
-function userOf(sandbox: Sandbox): User {
+function userOf(sandbox: Sandbox, imageUser: PauseHost["user"]): User {
   const { runAsUser, runAsGroup, supplementalGroups } = sandbox.security;
+  const wanted = imageUser ?? { uid: nobody, gid: nobody };
   // Inside a user namespace that maps too few ids for nobody, root is the only one sure to be there.
-  const fallback = isMapped(sandbox.uidMappings, nobody) && isMapped(sandbox.gidMappings, nobody) ? nobody : 0;
-  const uid = runAsUser ?? fallback;
-  const gid = runAsGroup ?? (runAsUser === undefined ? fallback : 0);
+  const isThere = isMapped(sandbox.uidMappings, wanted.uid) && isMapped(sandbox.gidMappings, wanted.gid);
+  const fallback = isThere ? wanted : { uid: 0, gid: 0 };
+  const uid = runAsUser ?? fallback.uid;
+  const gid = runAsGroup ?? (runAsUser === undefined ? fallback.gid : 0);
   return { uid, gid, ...(supplementalGroups.length === 0 ? {} : { additionalGids: supplementalGroups }) };
 }
 

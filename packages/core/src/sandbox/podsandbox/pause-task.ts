@@ -7,8 +7,8 @@ import type { ExitStatus, ProcessIdentity } from "@crib/sandboxer";
 import { Status } from "@crib/wire/task";
 
 import { identityOf, packRuntimeOptions, type Shim, type Shims, toKernelIdentity } from "../../tasks/index.ts";
-import type { RootfsMount } from "./pause-bundle.ts";
 import type { PodExit } from "./pod-exit.ts";
+import type { RootfsMount } from "./types.ts";
 
 /** Exit code of a pause whose end nobody saw, as containerd reports it. */
 export const unknownExitCode = 255;
@@ -33,7 +33,12 @@ export async function createPause(
   const { id, bundle, tasks } = shim;
   const options = packRuntimeOptions(shim.runtimeType, shim.options);
   const pid = await tasks.create(
-    { id, bundle, rootfs: [...rootfsMounts], ...(options === undefined ? {} : { options }) },
+    {
+      id,
+      bundle,
+      rootfs: rootfsMounts.map((mount) => ({ ...mount, options: [...mount.options] })),
+      ...(options === undefined ? {} : { options }),
+    },
     signal,
   );
   const process = identityOf(pid);

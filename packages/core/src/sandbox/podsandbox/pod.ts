@@ -1,7 +1,7 @@
 import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 
-import type { RootfsMount } from "./pause-bundle.ts";
 import { PodExit } from "./pod-exit.ts";
+import type { RootfsMount } from "./types.ts";
 
 /** Where the boundary of a pod stands; that it has ended is told by `Pod.exit`. */
 export type PodState =

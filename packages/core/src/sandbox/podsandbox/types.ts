@@ -6,13 +6,37 @@ import type { RuntimeHandler } from "../types.ts";
 /** The settings of a runtime handler that the `podsandbox` controller uses. */
 export type PodsandboxHandler = Pick<RuntimeHandler, "runtimeType" | "runtimePath" | "options" | "pause">;
 
+/** A mount as the task service takes it. */
+export interface RootfsMount {
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** What a pause process is started from. */
+export interface PauseRoot {
+  /** What makes its root file system. One bind mount is used where it lies; anything else the shim mounts. */
+  readonly mounts: readonly RootfsMount[];
+  /** The program with its arguments, at least one string. */
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** Whom the image asks to run as, in numbers. Default: nobody. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/** Gives pods the root of their pause process. */
+export interface PauseRoots {
+  /** Holds the root for the sandbox until `release`. Idempotent. NotFound, naming it, when the program is missing. */
+  prepare(sandboxId: string, signal: AbortSignal): Promise<PauseRoot>;
+  /** Lets go of it, after its pause is gone. An unknown sandbox is success. */
+  release(sandboxId: string, signal: AbortSignal): Promise<void>;
+}
+
 /** What `createPodsandboxController` is given. */
 export interface PodsandboxOptions {
   readonly shims: Shims;
-  /** The daemon's lasting directory; the root file system of the built-in pause is `ROOT/pause/SHA256`. */
-  readonly rootDir: string;
-  /** A static program that waits, reaps and never ends by itself, and its arguments: `["/usr/bin/catatonit", "-P"]`. */
-  readonly pauseCommand: readonly [program: string, ...args: string[]];
+  readonly pauseRoots: PauseRoots;
   /** The handler as configured now. Throws when there is none of that name. */
   readonly handlerOf: (name: string) => PodsandboxHandler;
   /**

@@ -26,6 +26,7 @@ import {
 } from "../../../tasks/index.ts";
 import type { ControllerFixture } from "../../testing/controller-suite.ts";
 import { createPodsandboxController } from "../controller.ts";
+import { pauseDirectory } from "../pause-directory.ts";
 import type { PodsandboxOptions } from "../types.ts";
 
 /** What a fixture varies. */
@@ -90,8 +91,7 @@ export class PodsandboxFixture implements ControllerFixture {
     } = this.#options;
     const controller = createPodsandboxController({
       shims,
-      rootDir: join(this.dir, "root"),
-      pauseCommand: [pauseProgram, "-P"],
+      pauseRoots: pauseDirectory(join(this.dir, "root"), [pauseProgram, "-P"]),
       handlerOf: () => ({ runtimeType, runtimePath, options, pause }),
       budgets,
       log,
