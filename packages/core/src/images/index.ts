@@ -1,1 +1,10 @@
-export type { Image, ImageRecord, Images, PullEvent, PullRequest } from "./types.ts";
+export type {
+  BlobVerdict,
+  Collected,
+  Image,
+  ImageAdmin,
+  ImageRecord,
+  Images,
+  PullEvent,
+  PullRequest,
+} from "./types.ts";

@@ -100,3 +100,47 @@ export interface Images {
   /** What all images and snapshots take together. */
   usage(signal: AbortSignal): Promise<DiskUsage>;
 }
+
+/** What a full check says of one blob that images need. */
+export interface BlobVerdict {
+  readonly digest: Digest;
+  readonly size: number;
+  /** `damaged`: its bytes hash to something else. `missing`: an image needs it, and it is not there. */
+  readonly state: "sound" | "damaged" | "missing";
+  /** Ids of the images that need it, sorted; none when nothing does. */
+  readonly images: readonly Digest[];
+}
+
+/** What a collection took away. */
+export interface Collected {
+  readonly blobs: number;
+  /** Bytes of blobs and partial files; what snapshots took is not counted. */
+  readonly bytes: number;
+  readonly snapshots: number;
+  /** Partial files of pulls that nobody went on with. */
+  readonly partials: number;
+}
+
+/** What the daemon's own admin service needs beyond `Images`. */
+export interface ImageAdmin {
+  /**
+   * Takes the images of an OCI archive (a tar of an OCI layout) or of a docker-archive, uncompressed, gzip or zstd; all of
+   * it is hostile input. The stream is read to its end or left early. With `name` the archive must hold one image, which gets
+   * this name; else images keep the names that the archive gives them. Errors: InvalidArgument (no such archive, no name),
+   * DataLoss (a digest is wrong), ResourceExhausted. A failed import leaves no image.
+   */
+  importArchive(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly name?: ImageReference },
+    signal: AbortSignal,
+  ): Promise<readonly Image[]>;
+  /**
+   * The images as one uncompressed OCI archive that docker-archive readers take too. NotFound, naming it, before the first
+   * chunk when one is not there. Leaving early is allowed; the images are kept while it runs.
+   */
+  exportArchive(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Hashes every blob of the store, off the main thread, one after another. Changes nothing. */
+  verify(signal: AbortSignal): AsyncIterable<BlobVerdict>;
+  /** Removes now what nothing leads to; partial files only once they are older than configured. */
+  collectGarbage(signal: AbortSignal): Promise<Collected>;
+}
