@@ -1,3 +1,18 @@
+export { chainIds } from "./image/chain-ids.ts";
+export { digestAlgorithm, type DigestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from "./image/digest.ts";
+export { type ImageConfigLimits, parseImageConfig } from "./image/image-config.ts";
+export { parseImageUser } from "./image/image-user.ts";
+export { type ManifestLimits, parseManifest } from "./image/manifest.ts";
+export {
+  acceptedManifestTypes,
+  isForeignLayerType,
+  isIndexType,
+  isLayerType,
+  isManifestType,
+  mediaTypes,
+} from "./image/media-types.ts";
+export { digestReference, formatReference, parseReference, tagReference } from "./image/reference.ts";
+export { selectPlatform } from "./image/select-platform.ts";
 export type {
   Descriptor,
   Digest,
