@@ -1,1 +1,2 @@
+export { type ContentStoreOptions, openContentStore } from "./content-store.ts";
 export type { BlobInfo, ContentStore, Ingest } from "./types.ts";
