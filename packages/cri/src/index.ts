@@ -5,6 +5,7 @@ export type {
   CriLog,
   FilesystemUsage,
   Gate,
+  ImageFsUsage,
   InterfaceUsage,
   MemoryUsage,
   Networks,

@@ -17,7 +17,6 @@ import { podConfig, sandboxRecord } from "./testing/sandbox-record.ts";
 import { startTestServer } from "./testing/test-server.ts";
 
 const runtime = RuntimeService.method;
-const image = ImageService.method;
 const web = podConfig();
 
 test("Version and Status answer while crib is still recovering, everything else is Unavailable", async () => {
@@ -304,20 +303,13 @@ test("RuntimeConfig tells the cgroup driver, UpdateRuntimeConfig takes pod netwo
   deepEqual(server.podCidrs, [["10.1.0.0/24", "fd00::/64"]]);
 });
 
-test("until there are containers and images: lists are empty, the rest says so by its code", async () => {
+test("until there are containers: lists are empty, the rest says so by its code", async () => {
   await using server = await startTestServer();
   const { client } = server;
   deepEqual((await client.call(runtime.listContainers, {})).containers, []);
   deepEqual((await client.call(runtime.listContainerStats, {})).stats, []);
   deepEqual(await client.collect(runtime.streamContainers, {}), []);
   deepEqual(await client.collect(runtime.streamContainerStats, {}), []);
-  deepEqual((await client.call(image.listImages, {})).images, []);
-  deepEqual(await client.collect(image.streamImages, {}), []);
-  equal((await client.call(image.imageStatus, { image: { image: "busybox" } })).image, undefined);
-  await client.call(image.removeImage, { image: { image: "busybox" } });
-  const { imageFilesystems } = await client.call(image.imageFsInfo, {});
-  equal(imageFilesystems[0]?.fsId?.mountpoint, "/var/lib/crib/images");
-  equal(imageFilesystems[0]?.usedBytes?.value, 4096n);
   const containerId = "aa";
   const missing = { code: Code.NotFound };
   await rejects(client.call(runtime.containerStats, { containerId }), missing);
@@ -331,7 +323,6 @@ test("until there are containers and images: lists are empty, the rest says so b
   await rejects(client.call(runtime.attach, { containerId }), unimplemented);
   await rejects(client.call(runtime.portForward, {}), unimplemented);
   await rejects(client.call(runtime.checkpointContainer, { containerId }), unimplemented);
-  await rejects(client.call(image.pullImage, { image: { image: "busybox" } }), unimplemented);
 });
 
 test("a taken socket is AlreadyExists, a path that no socket can have InvalidArgument", async () => {

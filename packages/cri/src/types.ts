@@ -1,15 +1,17 @@
+import type { Images } from "@crib/core";
 import type { PodSandboxes, RuntimeHandler, SandboxRecord } from "@crib/core/sandbox";
 
 /** What the CRI services stand on. Nothing in here knows gRPC. */
 export interface CriDeps {
   readonly sandboxes: PodSandboxes;
+  readonly images: Images;
   readonly version: { readonly runtimeName: string; readonly runtimeVersion: string };
   readonly handlers: RuntimeHandlers;
   readonly features: RuntimeFeatures;
   readonly networks: Networks;
   readonly cgroupDriver: "cgroupfs" | "systemd";
-  /** Usage of the filesystem that holds images. */
-  readonly imageFs: (signal: AbortSignal) => Promise<FilesystemUsage>;
+  /** What images take, and what containers write. Asked every 10 seconds by the kubelet, so it has to be cheap. */
+  readonly imageFs: (signal: AbortSignal) => Promise<ImageFsUsage>;
   /** Usage of a ready pod. Fails with NotFound or Unavailable where the pod is going away. */
   readonly podUsage: (record: SandboxRecord, signal: AbortSignal) => Promise<PodUsage>;
   /** Configuration as shown by verbose Status; anything that JSON can say, without secrets. */
@@ -61,7 +63,15 @@ export interface NetworkStatus {
   readonly message: string;
 }
 
+/** Usage of the file systems that grow with images and containers; one may be both. */
+export interface ImageFsUsage {
+  readonly images: FilesystemUsage;
+  readonly containers: FilesystemUsage;
+}
+
+/** What crib takes of a file system. */
 export interface FilesystemUsage {
+  readonly measuredAt: Date;
   readonly mountpoint: string;
   readonly usedBytes: bigint;
   readonly inodesUsed: bigint;

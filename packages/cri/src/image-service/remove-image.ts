@@ -1,8 +1,10 @@
+import { offersHandler } from "../lookup/offers-handler.ts";
 import { checkImageName } from "../validation/image-name.ts";
 import type { ImageRpc } from "./rpc.ts";
 
-/** An unknown image succeeds, and there are only unknown ones yet. */
-export const removeImage: ImageRpc<"removeImage"> = (_deps, { image }) => {
-  checkImageName(image);
+/** Removes the image with all its names. One that is not there, or not for this handler, succeeds. */
+export const removeImage: ImageRpc<"removeImage"> = async ({ images, handlers }, { image: spec }) => {
+  const name = checkImageName(spec);
+  if (offersHandler(handlers, spec?.runtimeHandler)) await images.remove(name);
   return {};
 };

@@ -1,4 +1,9 @@
+import { batches } from "../conversion/batches.ts";
+import { imageWeight, toImage } from "../conversion/image.ts";
+import { filterImages } from "../lookup/filter-images.ts";
 import type { ImageRpc } from "./rpc.ts";
 
-/** Ends without a message: there are no images yet. */
-export const streamImages: ImageRpc<"streamImages"> = async function* () {};
+/** The list of ListImages in messages that stay small however many images there are. */
+export const streamImages: ImageRpc<"streamImages"> = async function* (deps, { filter }) {
+  for (const images of batches(filterImages(deps, filter), imageWeight)) yield { images: images.map(toImage) };
+};

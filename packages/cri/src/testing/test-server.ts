@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { createCriServer, type CriServerOptions } from "../server.ts";
 import type { CriDeps } from "../types.ts";
+import { MemoryImages } from "./memory-images.ts";
 import { MemoryPodSandboxes } from "./memory-pod-sandboxes.ts";
 import { runcHandler } from "./runc-handler.ts";
 import { TestClient } from "./test-client.ts";
@@ -15,10 +16,11 @@ export interface Logged {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** A CRI server on a socket of its own, over sandboxes in memory. */
+/** A CRI server on a socket of its own, over sandboxes and images in memory. */
 export interface TestServer extends AsyncDisposable {
   readonly socketPath: string;
   readonly sandboxes: MemoryPodSandboxes;
+  readonly images: MemoryImages;
   readonly client: TestClient;
   readonly logged: readonly Logged[];
   readonly gate: { isOpen: boolean };
@@ -34,15 +36,19 @@ export async function startTestServer(
   const directory = await mkdtemp(join(tmpdir(), "crib-cri-"));
   const socketPath = join(directory, "crib.sock");
   const sandboxes = new MemoryPodSandboxes();
+  const images = new MemoryImages();
   const logged: Logged[] = [];
   const podCidrs: string[][] = [];
   const gate = { isOpen: true };
+  const measuredAt = new Date(1_700_000_000_000);
+  const imageFs = { measuredAt, mountpoint: "/var/lib/crib", usedBytes: 4096n, inodesUsed: 3n };
   const log =
     (level: Logged["level"]) =>
     (fields: Logged["fields"], message: string): void =>
       void logged.push({ level, message, fields });
   const deps: CriDeps = {
     sandboxes,
+    images,
     version: { runtimeName: "crib", runtimeVersion: "0.1.0-test" },
     handlers: {
       defaultName: "runc",
@@ -58,7 +64,7 @@ export async function startTestServer(
       updatePodCidrs: async (cidrs) => void podCidrs.push([...cidrs]),
     },
     cgroupDriver: "cgroupfs",
-    imageFs: async () => ({ mountpoint: "/var/lib/crib/images", usedBytes: 4096n, inodesUsed: 3n }),
+    imageFs: async () => ({ images: imageFs, containers: { ...imageFs, usedBytes: 0n, inodesUsed: 0n } }),
     podUsage: async () => ({ timestamp: new Date(1_700_000_000_000) }),
     config: { root: "/var/lib/crib" },
     gate,
@@ -76,6 +82,7 @@ export async function startTestServer(
   return {
     socketPath,
     sandboxes,
+    images,
     client,
     logged,
     gate,

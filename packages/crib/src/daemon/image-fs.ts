@@ -1,9 +1,45 @@
-import { statfs } from "node:fs/promises";
+import type { Images } from "@crib/core";
+import type { ImageFsUsage } from "@crib/cri";
 
-import type { FilesystemUsage } from "@crib/cri";
+/** Milliseconds for which a measurement is given again: clients ask often, and writable layers have to be walked through. */
+const keptMs = 1_000;
+/** Milliseconds for one measurement; whoever asks may give up earlier. */
+const budgetMs = 60_000;
 
-/** Usage of the file system below `dir`. No images are kept yet, so this is all that can be said of them. */
-export async function readImageFs(dir: string): Promise<FilesystemUsage> {
-  const { bsize, blocks, bfree, files, ffree } = await statfs(dir, { bigint: true });
-  return { mountpoint: dir, usedBytes: (blocks - bfree) * bsize, inodesUsed: files - ffree };
+/**
+ * Reads what images, snapshots and blobs take below `root`. Containers write to the same file system and are counted with
+ * it, so both have the same figures and the same mount point. Calls at about the same time share one measurement; one that
+ * failed is not kept.
+ */
+export function createImageFs(
+  images: Pick<Images, "usage">,
+  root: string,
+): (signal: AbortSignal) => Promise<ImageFsUsage> {
+  let kept: { readonly usage: Promise<ImageFsUsage>; readonly until: number } | undefined;
+  const measure = async (): Promise<ImageFsUsage> => {
+    const { bytes, inodes } = await images.usage(AbortSignal.timeout(budgetMs));
+    const both = { measuredAt: new Date(), mountpoint: root, usedBytes: BigInt(bytes), inodesUsed: BigInt(inodes) };
+    return { images: both, containers: both };
+  };
+  const start = (): Promise<ImageFsUsage> => {
+    const usage = measure();
+    kept = { usage, until: Number.POSITIVE_INFINITY };
+    usage.then(
+      () => (kept = { usage, until: performance.now() + keptMs }),
+      () => (kept = undefined),
+    );
+    return usage;
+  };
+  return async (signal) => {
+    signal.throwIfAborted();
+    const usage = kept && performance.now() < kept.until ? kept.usage : start();
+    const { promise, reject } = Promise.withResolvers<never>();
+    const leave = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      return await Promise.race([usage, promise]);
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  };
 }

@@ -10,9 +10,10 @@ import { cribVersion } from "../version.ts";
 import { collectNetworkGarbage } from "./collect-network-garbage.ts";
 import { compose, type Daemon } from "./compose.ts";
 import type { DaemonConfig } from "./config/types.ts";
-import { readImageFs } from "./image-fs.ts";
+import { createImageFs } from "./image-fs.ts";
 import { loadInstance } from "./instance.ts";
 import { type Log, openLog } from "./log.ts";
+import { noImages } from "./no-images.ts";
 import { readPodUsage } from "./pod-usage.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
@@ -78,6 +79,7 @@ async function openServer(
 ): Promise<CriServer> {
   const server = createCriServer({
     sandboxes: daemon.sandboxes,
+    images: noImages,
     version: { runtimeName: "crib", runtimeVersion: cribVersion() },
     handlers: {
       defaultName: config.runtime.defaultHandler,
@@ -86,7 +88,7 @@ async function openServer(
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true },
     networks: daemon.networks,
     cgroupDriver: config.runtime.cgroupDriver,
-    imageFs: () => readImageFs(config.root),
+    imageFs: createImageFs(noImages, config.root),
     podUsage: readPodUsage,
     config,
     gate,
