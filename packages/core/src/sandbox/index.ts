@@ -4,7 +4,7 @@ export { PodSandboxService, type PodSandboxesOptions } from "./pod-sandboxes.ts"
 export { type Places, podCgroupPath, sandboxName } from "./pod-names.ts";
 export { type CgroupOwners, createCgroupOwners } from "./cgroup-owners.ts";
 export { endLeftStrays } from "./recover-strays.ts";
-export { createRetries, type Retries } from "./retries.ts";
+export { createRetries, type Retries } from "../flow/retries.ts";
 export { isSandboxId, newInstance, newSandboxId, ownerOf } from "./sandbox-id.ts";
 export { createSandboxRows, type SandboxRows } from "./sandbox-rows.ts";
 export type { SandboxDeps, StepLog } from "./steps/types.ts";

@@ -2,6 +2,7 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 
 import { createEventHub } from "../events/event-hub.ts";
 import { waitFor } from "../flow/budget.ts";
+import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
 import { ExitWatch } from "./exit-watch.ts";
 import { removePodSandbox, runPodSandbox, stopPodSandbox } from "./flows.ts";
 import {
@@ -12,7 +13,6 @@ import {
   resolveHandler,
 } from "./plan-pod-sandbox.ts";
 import { sandboxName } from "./pod-names.ts";
-import { type Owner, waitUntilFree } from "./row-owners.ts";
 import { newSandboxId } from "./sandbox-id.ts";
 import { SandboxLife, type SandboxLifeOptions } from "./sandbox-life.ts";
 import type {

@@ -1,11 +1,11 @@
 import { StatusError } from "@crib/errdefs";
 
 import { Budget } from "../flow/budget.ts";
+import type { Retries } from "../flow/retries.ts";
+import { type Owner, RowOwners } from "../flow/row-owners.ts";
 import { FlowFailure } from "../flow/run-flow.ts";
 import type { SandboxStore } from "../metadata/sandbox-store.ts";
 import { removePodSandbox, runPodSandbox, type SandboxFlow, stopPodSandbox } from "./flows.ts";
-import type { Retries } from "./retries.ts";
-import { type Owner, RowOwners } from "./row-owners.ts";
 import type { SandboxRows } from "./sandbox-rows.ts";
 import type { StepLog } from "./steps/types.ts";
 import type { SandboxEvent, SandboxRecord } from "./types.ts";
@@ -28,7 +28,7 @@ export interface SandboxLifeOptions {
  * fails with Aborted. A row that cannot be cleaned up keeps the reason and is tried again by itself.
  */
 export class SandboxLife {
-  readonly owners: RowOwners = new RowOwners();
+  readonly owners: RowOwners = new RowOwners("sandbox");
   readonly #options: SandboxLifeOptions;
   #closed = false;
 

@@ -1,6 +1,6 @@
 import { Code, StatusError } from "@crib/errdefs";
 
-import { waitFor } from "../flow/budget.ts";
+import { waitFor } from "./budget.ts";
 
 /** The flow that has a row just now. */
 export interface Owner {
@@ -14,7 +14,13 @@ export interface Owner {
 
 /** Sees to it that at most one flow has a row at a time. */
 export class RowOwners {
+  readonly #noun: string;
   readonly #owners = new Map<string, Owner>();
+
+  /** `noun` names a row in errors: `sandbox`, `image`. */
+  constructor(noun: string) {
+    this.#noun = noun;
+  }
 
   /** The flow that has this row; undefined when it is free. */
   find(id: string): Owner | undefined {
@@ -29,7 +35,7 @@ export class RowOwners {
   /** Gives the row to a flow until its work has settled. Throws Aborted when another one has it. */
   own(id: string, flow: string, work: (owner: Owner) => Promise<void>): Promise<void> {
     const running = this.#owners.get(id);
-    if (running) throw new StatusError(Code.Aborted, `sandbox "${id}": ${running.flow} is under way`);
+    if (running) throw new StatusError(Code.Aborted, `${this.#noun} "${id}": ${running.flow} is under way`);
     const { promise: done, resolve, reject } = Promise.withResolvers<void>();
     const owner: Owner = { flow, undoing: false, abort: new AbortController(), done };
     this.#owners.set(id, owner);
