@@ -1,10 +1,9 @@
-import { Code, StatusError } from "@crib/errdefs";
 import { z } from "zod";
 
 import { isSandboxId } from "../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
-import { canonicalJson, checksum } from "./canonical-json.ts";
 import type { SealedRecord } from "./record-copies.ts";
+import { openSealed, sealJson } from "./sealed-json.ts";
 
 /** What recovery cannot do without. The checksum vouches for the rest: nothing but crib writes records. */
 const recordSchema = z.looseObject({
@@ -29,19 +28,10 @@ const recordSchema = z.looseObject({
 
 /** The record as canonical JSON with its checksum. */
 export function sealRecord(record: SandboxRecord): SealedRecord {
-  const text = canonicalJson(record);
-  return { record: text, checksum: checksum(text) };
+  return sealJson(record);
 }
 
 /** The record of a sealed text. Throws DataLoss when the checksum or the shape is wrong. */
 export function openRecord(sealed: SealedRecord): SandboxRecord {
-  if (checksum(sealed.record) !== sealed.checksum) {
-    throw new StatusError(Code.DataLoss, "record: its checksum does not match its content");
-  }
-  const parsed = recordSchema.safeParse(JSON.parse(sealed.record));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new StatusError(Code.DataLoss, `record: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`);
-  }
-  return parsed.data as unknown as SandboxRecord;
+  return openSealed<SandboxRecord>(sealed, recordSchema);
 }
