@@ -44,6 +44,8 @@ export const mount: Call<[source: string, target: string, type: string | null, f
   declare("mount", "int", [path, path, path, "ulong", path]);
 /** `umount2(target, flags)`. */
 export const umount2: Call<[target: string, flags: number]> = declare("umount2", "int", [path, "int"]);
+/** `chdir(path)`; of the calling thread alone once it has unshared its file system attributes. */
+export const chdir: Call<[path: string]> = declare("chdir", "int", [path]);
 /** `socket(domain, type, protocol)`. */
 export const socket: Call<[domain: number, type: number, protocol: number]> = declare("socket", "int", [
   "int",
@@ -91,6 +93,9 @@ export const waitpid: Call<[pid: number, status: Uint8Array, options: number]> =
 ]);
 /** `flock(fd, operation)`. */
 export const flock: Call<[fd: number, operation: number]> = declare("flock", "int", ["int", "int"]);
+
+/** `close(fd)`: for descriptors that did not come from `node:fs`, which would warn on a worker. */
+export const close: Call<[fd: number]> = declare("close", "int", ["int"]);
 
 /** `_exit(code)`: ends all threads; never returns. */
 export const exit: Call<[code: number]> = declare("_exit", "int", ["int"]);

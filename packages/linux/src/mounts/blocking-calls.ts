@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 
 import { Code, StatusError } from "@crib/errdefs";
 
-import type { MountCall } from "./mount-worker.ts";
+import type { MountAnswer, MountCall } from "./mount-worker.ts";
 
 /** Some of them may be stuck in the kernel; when all are, further calls fail at their deadlines. */
 const maximumWorkers = 8;
@@ -69,8 +69,8 @@ function release(worker: Worker, isStuck: boolean): void {
 }
 
 /** One call on one worker; undefined at the deadline. */
-async function ask(worker: Worker, call: MountCall, deadlineMs: number): Promise<number | "ended" | undefined> {
-  const answer = Promise.withResolvers<number | "ended" | undefined>();
+async function ask(worker: Worker, call: MountCall, deadlineMs: number): Promise<MountAnswer | "ended" | undefined> {
+  const answer = Promise.withResolvers<MountAnswer | "ended" | undefined>();
   const ended = (): void => answer.resolve("ended");
   worker.once("message", answer.resolve);
   worker.once("exit", ended);
@@ -88,7 +88,8 @@ async function ask(worker: Worker, call: MountCall, deadlineMs: number): Promise
 
 /**
  * Runs one mount call on a thread of its own, since a call on a dead server or disk may never return. Gives the result of
- * the system call; DeadlineExceeded after `timeoutMs`. The kernel may then still carry the call out some day.
+ * the system call, or throws what the worker did; DeadlineExceeded after `timeoutMs`. The kernel may then still carry the call
+ * out some day.
  */
 export async function callInWorker(call: MountCall, timeoutMs: number, doing: string): Promise<number> {
   const end = performance.now() + timeoutMs;
@@ -97,10 +98,12 @@ export async function callInWorker(call: MountCall, timeoutMs: number, doing: st
     throw new StatusError(Code.DeadlineExceeded, `${doing}: other calls block all threads for ${timeoutMs} ms`);
   }
   const result = await ask(worker, call, Math.max(0, end - performance.now()));
-  release(worker, typeof result !== "number");
+  release(worker, result === undefined || result === "ended");
   if (result === undefined) {
     throw new StatusError(Code.DeadlineExceeded, `${doing}: still blocked in the kernel after ${timeoutMs} ms`);
   }
   if (result === "ended") throw new StatusError(Code.Internal, `${doing}: its thread has ended`);
-  return result;
+  if (typeof result === "number") return result;
+  const { code, message, errno } = result;
+  throw new StatusError(code, message, { cause: Object.assign(new Error(message), { code: errno }) });
 }

@@ -8,7 +8,8 @@ export interface MountDeadline {
   readonly timeoutMs?: number | undefined;
 }
 
-const defaultTimeoutMs = 30_000;
+/** What a deadline is unless said, in milliseconds. */
+export const defaultTimeoutMs = 30_000;
 
 /**
  * mount(2) on a thread of its own. DeadlineExceeded when it does not return in time; the kernel may then still carry it
