@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
@@ -16,6 +16,8 @@ export interface CritestOptions {
   readonly focus: readonly string[];
   /** Handler passed to RunPodSandbox. Default: empty, the runtime's default. */
   readonly runtimeHandler?: string;
+  /** What stands for the digest by which critest pulls an image. Default: the one that critest names. */
+  readonly imageDigest?: string;
 }
 
 const here = import.meta.dirname;
@@ -28,7 +30,7 @@ export async function runCritest(options: CritestOptions): Promise<readonly Spec
   const folder = await mkdtemp(join(tmpdir(), "crib-critest-"));
   try {
     const report = join(folder, "report.json");
-    const code = await execute(folder, [
+    const code = await execute(folder, await programFor(folder, options.imageDigest), [
       `-runtime-endpoint=${options.endpoint}`,
       `-image-endpoint=${options.endpoint}`,
       `-runtime-handler=${options.runtimeHandler ?? ""}`,
@@ -50,10 +52,24 @@ export async function runCritest(options: CritestOptions): Promise<readonly Spec
   }
 }
 
-async function execute(folder: string, args: readonly string[]): Promise<number | null> {
+/** critest has the digest as a constant and no option for another, so a copy gets the one that the registry has. */
+async function programFor(folder: string, imageDigest: string | undefined): Promise<string> {
+  const critest = join(here, "bin/critest");
+  if (imageDigest === undefined) return critest;
+  const program = await readFile(critest);
+  const before = "test-image-digest@";
+  let at = program.indexOf(before);
+  if (at < 0) throw new Error(`replacing the digest in critest: "${before}" is not in it`);
+  for (; at >= 0; at = program.indexOf(before, at + 1)) program.write(imageDigest, at + before.length, "latin1");
+  const copy = join(folder, "critest");
+  await writeFile(copy, program, { mode: 0o755 });
+  return copy;
+}
+
+async function execute(folder: string, program: string, args: readonly string[]): Promise<number | null> {
   const log = createWriteStream(join(here, "critest.log"));
   // In an empty folder: critest looks for a configuration file beside itself and where it is started.
-  const child = spawn(join(here, "bin/critest"), args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   const code = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);

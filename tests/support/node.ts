@@ -17,6 +17,8 @@ export interface NodeOptions {
     readonly runtime?: Readonly<Record<string, TomlValue>>;
     readonly runtimes?: Readonly<Record<string, Readonly<Record<string, TomlValue>>>>;
     readonly flow?: Readonly<Record<string, TomlValue>>;
+    readonly images?: Readonly<Record<string, TomlValue>>;
+    readonly registry?: Readonly<Record<string, TomlValue>>;
   };
   /** Faults for the daemon, as CRIB_FAULTS. */
   readonly faults?: string;

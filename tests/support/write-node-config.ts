@@ -29,6 +29,8 @@ export function writeNodeConfig(
     runtime: { netns_dir: join(lane.dir, "netns"), shim_cgroup: `${lane.cgroup}/shims`, ...more.runtime },
     runtimes: { runc: {}, paused: { pause: "always" }, ...more.runtimes },
     flow: { retry_min: "100ms", ...more.flow },
+    images: more.images,
+    registry: more.registry,
     log: { level: "debug" },
   });
   writeFileSync(node.configFile, document);
