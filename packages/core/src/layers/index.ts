@@ -1,1 +1,10 @@
+export {
+  readTar,
+  type TarEntry,
+  type TarEntryType,
+  type TarEvent,
+  type TarLimits,
+  TarReader,
+  type TarSink,
+} from "./tar/index.ts";
 export type { LayerLimits, LayerUnpacker, UnpackJob, UnpackRun, UnpackedLayer } from "./types.ts";
