@@ -76,7 +76,7 @@ export function paxSparseMap(sparse: PaxSparse, dataBytes: number): TarSparseMap
 
 function parseNumbers(map: Buffer): number[] {
   const numbers: number[] = [];
-  for (let at = 0; at < map.length;) {
+  for (let at = 0; at <= map.length;) {
     const found = map.indexOf(comma, at);
     const end = found < 0 ? map.length : found;
     numbers.push(parseDecimal(map.subarray(at, end), "a sparse map"));
