@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { create, type DescMessage, equals, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { AnySchema, anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
 
+import { Images, LayerState, PullEventSchema, PullRequestSchema } from "./admin.ts";
 import { cgroupsV1, cgroupsV2 } from "./cgroups.ts";
 import {
   ContainerStatusSchema,
@@ -54,6 +55,10 @@ const samples: readonly [name: string, roundTrip: () => void][] = [
   }),
   sample(RuncOptionsSchema, { systemdCgroup: true, ioUid: 7, root: "/run/x" }),
   sample(RuntimeOptionsSchema, { typeUrl: "t", configBody: new Uint8Array([1]) }),
+  sample(PullRequestSchema, { image: "busybox", auth: { username: "me", identityToken: "t" } }),
+  sample(PullEventSchema, {
+    event: { case: "layer", value: { digest: "d", state: LayerState.UNPACKING, size: 1n << 40n } },
+  }),
   sample(StreamInitSchema, { id: "c-stdin" }),
   sample(DataSchema, { data: new Uint8Array(32_768) }),
   sample(cgroupsV1.MetricsSchema, {
@@ -94,6 +99,8 @@ test("methods have their kinds", () => {
   equal(RuntimeService.method.runPodSandbox.methodKind, "unary");
   equal(RuntimeService.method.getContainerEvents.methodKind, "server_streaming");
   equal(ImageService.method.pullImage.methodKind, "unary");
+  equal(Images.method.import.methodKind, "client_streaming");
+  equal(Images.method.export.methodKind, "server_streaming");
   equal(Streaming.method.stream.methodKind, "bidi_streaming");
   equal(Sandbox.method.createSandbox.parent.typeName, "containerd.runtime.sandbox.v1.Sandbox");
 });
