@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
 import { ImageService, RuntimeService } from "@crib/wire/cri";
 import { Client, credentials } from "@grpc/grpc-js";
@@ -17,6 +18,8 @@ export interface ConnectCriOptions {
 export interface CriClient extends AsyncDisposable {
   readonly runtime: ServiceClient<typeof RuntimeService>;
   readonly image: ServiceClient<typeof ImageService>;
+  /** A client of another service of the same endpoint, on the same connection. */
+  service<S extends DescService>(service: S): ServiceClient<S>;
   /** Ends the connection and with it the calls that run. May be repeated. */
   close(): void;
 }
@@ -40,6 +43,7 @@ export function connectCri(endpoint: string, options: ConnectCriOptions = {}): C
   return {
     runtime: grpcServiceClient(RuntimeService, channel, options.timeoutMs),
     image: grpcServiceClient(ImageService, channel, options.timeoutMs),
+    service: (service) => grpcServiceClient(service, channel, options.timeoutMs),
     close,
     async [Symbol.asyncDispose](): Promise<void> {
       close();

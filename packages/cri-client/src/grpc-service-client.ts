@@ -2,6 +2,7 @@ import {
   create,
   type DescMessage,
   type DescMethod,
+  type DescMethodClientStreaming,
   type DescMethodServerStreaming,
   type DescMethodUnary,
   type DescService,
@@ -10,7 +11,13 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import { Code, StatusError, toCode } from "@crib/errdefs";
-import { type CallOptions as GrpcCallOptions, type Client, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  type CallOptions as GrpcCallOptions,
+  type Client,
+  type ClientWritableStream,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 
 import { grpcServiceDefinition } from "./grpc-service-definition.ts";
 
@@ -32,16 +39,24 @@ type ServerStreamCall<I extends DescMessage, O extends DescMessage> = (
   options?: CallOptions,
 ) => AsyncIterable<MessageShape<O>>;
 
+/** The requests are asked for as fast as they can be sent; when they throw, the call is cancelled and fails with that error. */
+type ClientStreamCall<I extends DescMessage, O extends DescMessage> = (
+  requests: AsyncIterable<MessageInitShape<I>>,
+  options?: CallOptions,
+) => Promise<MessageShape<O>>;
+
 /**
- * A client of a service: a method for each RPC that takes one request; failures are `StatusError`s. Leaving a stream early
- * cancels it.
+ * A client of a service: a method for each RPC that does not stream both ways; failures are `StatusError`s. Leaving a stream
+ * of answers early cancels it.
  */
 export type ServiceClient<S extends DescService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
     ? UnaryCall<I, O>
     : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
       ? ServerStreamCall<I, O>
-      : never;
+      : S["method"][K] extends DescMethodClientStreaming<infer I, infer O>
+        ? ClientStreamCall<I, O>
+        : never;
 };
 
 /** A client of `service` over an open channel. `timeoutMs` is for unary calls that set none; 0 is none. */
@@ -53,6 +68,7 @@ export function grpcServiceClient<S extends DescService>(service: S, channel: Cl
     if (wire === undefined) continue;
     if (method.methodKind === "unary") calls[method.localName] = unaryCall(channel, method, wire, timeoutMs);
     if (method.methodKind === "server_streaming") calls[method.localName] = streamCall(channel, method, wire);
+    if (method.methodKind === "client_streaming") calls[method.localName] = clientStreamCall(channel, method, wire);
   }
   return calls as ServiceClient<S>;
 }
@@ -81,6 +97,69 @@ function unaryCall(channel: Client, method: DescMethod, wire: Wire, defaultMs: n
       const cancel = (): void => call.cancel();
       signal?.addEventListener("abort", cancel, { once: true });
     });
+}
+
+function clientStreamCall(channel: Client, method: DescMethod, wire: Wire) {
+  return async (
+    requests: AsyncIterable<MessageInitShape<DescMessage>>,
+    options: CallOptions = {},
+  ): Promise<Message> => {
+    const { signal } = options;
+    const aborted = abortError(signal, method);
+    if (aborted) throw aborted;
+    const { promise: answer, resolve, reject } = Promise.withResolvers<Message>();
+    const call = channel.makeClientStreamRequest(
+      wire.path,
+      wire.requestSerialize,
+      wire.responseDeserialize,
+      new Metadata(),
+      deadlineOf(options.timeoutMs ?? 0),
+      (error, response) => {
+        if (error) reject(abortError(signal, method) ?? toStatusError(error));
+        else resolve(response as Message);
+      },
+    );
+    call.on("error", () => {}); // told by the callback
+    const cancel = (): void => call.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      await sendAll(call, requests, method, answer);
+      return await answer;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  };
+}
+
+/** Sends until there is no more, or the server has answered: it may do so early, and then neither reads nor calls back. */
+async function sendAll(
+  call: ClientWritableStream<Message>,
+  requests: AsyncIterable<MessageInitShape<DescMessage>>,
+  method: DescMethod,
+  answer: Promise<Message>,
+): Promise<void> {
+  const answered = answer.then(
+    () => undefined,
+    () => undefined,
+  );
+  const iterator = requests[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), answered]);
+      if (!next) break;
+      if (next.done) {
+        call.end();
+        return;
+      }
+      const request = create(method.input, next.value);
+      await Promise.race([new Promise<void>((sent) => call.write(request, () => sent())), answered]);
+    }
+  } catch (reason) {
+    call.cancel();
+    throw reason;
+  }
+  // Not waited for: a source that hangs would keep the answer from the caller.
+  Promise.resolve(iterator.return?.()).catch(() => {});
 }
 
 function streamCall(channel: Client, method: DescMethod, wire: Wire) {
