@@ -17,5 +17,9 @@ export type {
 } from "./types.ts";
 
 // For services of the daemon's own on the same socket.
-export type { Call, ServiceHandlers, StreamHandler, UnaryHandler } from "./grpc/handlers.ts";
+export type { Call, ClientStreamHandler, ServiceHandlers, StreamHandler, UnaryHandler } from "./grpc/handlers.ts";
 export { registerService, type Serving } from "./grpc/register-service.ts";
+export { batches } from "./conversion/batches.ts";
+export { filterImages } from "./lookup/filter-images.ts";
+export { checkImageName } from "./validation/image-name.ts";
+export { toPullRequest } from "./validation/pull-request.ts";

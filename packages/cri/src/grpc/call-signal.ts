@@ -1,5 +1,5 @@
 import { Code, StatusError } from "@crib/errdefs";
-import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { ServerUnaryCall } from "@grpc/grpc-js";
 
 /**
  * Milliseconds that a call may have been under way. Its timeout travels as a duration, so a client that gives up at its
@@ -7,11 +7,13 @@ import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
  */
 const travelMs = 250;
 
+/** What all kinds of calls have in common here. */
+export interface CancellableCall extends Pick<ServerUnaryCall<Buffer, Buffer>, "cancelled" | "getDeadline"> {
+  once(event: "cancelled", listener: () => void): unknown;
+}
+
 /** Aborts when the client has gone (Canceled) or the deadline of the call has passed (DeadlineExceeded). */
-export function abortWithCall(
-  call: ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>,
-  name: string,
-): AbortController {
+export function abortWithCall(call: CancellableCall, name: string): AbortController {
   const controller = new AbortController();
   const abort = (): void => {
     const deadline = call.getDeadline();

@@ -28,15 +28,24 @@ export type StreamHandler<Deps, M extends MethodTypes> = (
   call: Call,
 ) => AsyncIterable<MessageInitShape<M["output"]>>;
 
+/** One answer to a stream of requests, which may be left early. */
+export type ClientStreamHandler<Deps, M extends MethodTypes> = (
+  deps: Deps,
+  requests: AsyncIterable<MessageShape<M["input"]>>,
+  call: Call,
+) => Promise<MessageInitShape<M["output"]>>;
+
 /** A handler for every method of a service; a missing one does not compile. */
 export type ServiceHandlers<Deps, S> =
   S extends GenService<infer Methods>
     ? {
         readonly [K in keyof Methods]: Methods[K]["methodKind"] extends "unary"
           ? UnaryHandler<Deps, Methods[K]>
-          : StreamHandler<Deps, Methods[K]>;
+          : Methods[K]["methodKind"] extends "client_streaming"
+            ? ClientStreamHandler<Deps, Methods[K]>
+            : StreamHandler<Deps, Methods[K]>;
       }
     : never;
 
 /** A handler of any method, once the types of its messages do not matter any more. */
-export type Handler<Deps> = (deps: Deps, request: Message, call: Call) => unknown;
+export type Handler<Deps> = (deps: Deps, request: Message | AsyncIterable<Message>, call: Call) => unknown;

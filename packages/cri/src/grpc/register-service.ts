@@ -1,11 +1,12 @@
 import { create, type DescMessage, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import type { GenService, GenServiceMethods } from "@bufbuild/protobuf/codegenv2";
 import { Code, StatusError } from "@crib/errdefs";
-import type { MethodDefinition, Server, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { MethodDefinition, Server, UntypedHandleCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 
 import type { CriLog, Gate } from "../types.ts";
-import type { Handler, ServiceHandlers } from "./handlers.ts";
+import type { Call, Handler, ServiceHandlers } from "./handlers.ts";
 import type { LiveStreams } from "./live-streams.ts";
+import { serveClientStream } from "./serve-client-stream.ts";
 import { serveStream } from "./serve-stream.ts";
 import { serveUnary } from "./serve-unary.ts";
 
@@ -50,12 +51,22 @@ export function registerService<Deps, Methods extends GenServiceMethods>(
     if (!handler) throw new StatusError(Code.Internal, `${method.name} has no handler`);
     const bound = bind(method, serving);
     definition[method.localName] = defineMethod(`/${service.typeName}/${method.name}`, method);
-    implementation[method.localName] =
-      method.methodKind === "server_streaming"
-        ? serveStream(bound, (request, call) => handler(deps, request, call) as AsyncIterable<unknown>)
-        : serveUnary(bound, (request, call) => handler(deps, request, call));
+    implementation[method.localName] = serveMethod(method, bound, (request, call) => handler(deps, request, call));
   }
   server.addService(definition, implementation);
+}
+
+function serveMethod(
+  { methodKind, name }: DescMethod,
+  bound: BoundMethod,
+  handler: (request: Message | AsyncIterable<Message>, call: Call) => unknown,
+): UntypedHandleCall {
+  if (methodKind === "unary") return serveUnary(bound, handler);
+  if (methodKind === "client_streaming") return serveClientStream(bound, handler);
+  if (methodKind === "server_streaming") {
+    return serveStream(bound, (request, call) => handler(request, call) as AsyncIterable<unknown>);
+  }
+  throw new StatusError(Code.Internal, `${name}: streams both ways, which no service here does`);
 }
 
 function bind(method: DescMethod, serving: Serving): BoundMethod {
@@ -92,7 +103,7 @@ function defineMethod(path: string, method: DescMethod): MethodDefinition<Buffer
   const same = (bytes: Buffer): Buffer => bytes;
   return {
     path,
-    requestStream: false,
+    requestStream: method.methodKind === "client_streaming",
     responseStream: method.methodKind === "server_streaming",
     requestSerialize: same,
     requestDeserialize: same,

@@ -4,5 +4,5 @@ import type { ImageRpc } from "./rpc.ts";
 
 /** The images that the filter leaves. One message: a client that may have thousands of images asks StreamImages. */
 export const listImages: ImageRpc<"listImages"> = (deps, { filter }) => ({
-  images: filterImages(deps, filter).map(toImage),
+  images: filterImages(deps, filter?.image).map(toImage),
 });

@@ -1,7 +1,7 @@
 import type { Image } from "@crib/core";
 import { Code, hasCode } from "@crib/errdefs";
 import { type ImageReference, parseReference } from "@crib/oci-spec";
-import type { ImageFilter } from "@crib/wire/cri";
+import type { ImageSpec } from "@crib/wire/cri";
 
 import type { CriDeps } from "../types.ts";
 import { checkImageName } from "../validation/image-name.ts";
@@ -13,9 +13,8 @@ import { offersHandler } from "./offers-handler.ts";
  */
 export function filterImages(
   { images, handlers }: Pick<CriDeps, "images" | "handlers">,
-  filter: ImageFilter | undefined,
+  spec: (Pick<ImageSpec, "image"> & Partial<Pick<ImageSpec, "runtimeHandler">>) | undefined,
 ): readonly Image[] {
-  const spec = filter?.image;
   if (!offersHandler(handlers, spec?.runtimeHandler)) return [];
   if (!spec?.image) return images.list();
   const name = checkImageName(spec);

@@ -13,7 +13,7 @@ import { findHandler } from "./runtime-handler.ts";
  */
 export function toPullRequest(
   handlers: RuntimeHandlers,
-  image: ImageSpec | undefined,
+  image: Pick<ImageSpec, "image" | "runtimeHandler"> | undefined,
   auth: AuthConfig | undefined,
 ): PullRequest {
   const reference = parseReference(checkImageName(image));
