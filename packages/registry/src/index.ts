@@ -1,3 +1,4 @@
+export { createRegistryClient } from "./registry-client.ts";
 export type {
   BlobOptions,
   BlobStream,

@@ -8,8 +8,11 @@ export type Credentials =
   /** Sent to the registry as it is. */
   | { readonly kind: "registry-token"; readonly token: string };
 
-/** Gives the credentials for a registry's host (`host[:port]`, `docker.io` for the default one), or undefined. */
-export type FindCredentials = (host: string) => Promise<Credentials | undefined>;
+/**
+ * Gives the credentials for a registry's host (`host[:port]`, `docker.io` for the default one), or undefined. The repository
+ * is for stores that have several for one host. A mirror is looked up by its own host.
+ */
+export type FindCredentials = (host: string, repository?: string) => Promise<Credentials | undefined>;
 
 /** What is common to all requests of one pull. */
 export interface FetchOptions {
