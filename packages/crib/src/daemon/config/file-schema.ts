@@ -1,6 +1,9 @@
+import { Code, hasCode } from "@crib/errdefs";
+import { parseReference } from "@crib/oci-spec";
 import { z } from "zod";
 
 import { parseDuration } from "./duration.ts";
+import { parseSize } from "./size.ts";
 
 const absolutePath = z
   .string()
@@ -14,6 +17,26 @@ const duration = z
 const positiveDuration = duration.refine((text) => parseDuration(text) !== 0, {
   error: "expected a duration above zero",
 });
+const positiveSize = z
+  .string()
+  .refine((text) => (parseSize(text) ?? 0) > 0, {
+    error: 'expected a size above zero, such as "512KiB", "4MiB" or "64GiB"',
+  });
+const positiveCount = z.number().int().min(1).max(1_000_000_000);
+const imageReference = z.string().refine((text) => text === "" || isReference(text), {
+  error: 'expected the name of an image such as "registry.k8s.io/pause:3.10", or ""',
+});
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch (reason) {
+    if (hasCode(reason, Code.InvalidArgument)) return false;
+    throw reason;
+  }
+}
+
 const count = z.number().int().min(0).max(1_000_000);
 /** As the kernel allows interface names (dev_valid_name in net/core/dev.c), without those that need quoting. */
 const interfaceName = z
@@ -51,7 +74,7 @@ const cni = z.strictObject({
     .optional()
     .describe("Run the plugins' GC at the start; only where no other runtime uses the same networks."),
   default_network: z
-    .union([z.boolean(), defaultNetwork])
+    .union([z.boolean(), defaultNetwork], { error: "expected true, false or a table" })
     .optional()
     .describe("A bridge network provided by crib: false, true, or { name, subnet, bridge }."),
 });
@@ -75,7 +98,10 @@ const handler = z.strictObject({
     .describe("Name of the Runtime v2 shim."),
   runtime_path: optionalPath.optional().describe('Path of the shim; "" finds it by runtime_type.'),
   options: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .record(
+      z.string(),
+      z.union([z.string(), z.number(), z.boolean()], { error: "expected a text, a number, true or false" }),
+    )
     .optional()
     .describe("Options for the shim: BinaryName, Root, SystemdCgroup, ..."),
   pause: z
@@ -102,6 +128,60 @@ const flow = z.strictObject({
   retry_max: positiveDuration.optional().describe("Longest time between two retries."),
 });
 
+const registry = z.strictObject({
+  config_path: z
+    .union(
+      [
+        z.string().refine((paths) => paths.split(":").every((path) => path.startsWith("/")), {
+          error: 'expected absolute paths with ":" between them',
+        }),
+        z.array(absolutePath),
+      ],
+      { error: 'expected absolute paths: a list, or a text with ":" between them' },
+    )
+    .optional()
+    .describe("Directories of HOST/hosts.toml for mirrors and certificates; the first that has the host wins."),
+  auth_files: z
+    .array(absolutePath)
+    .optional()
+    .describe("Files of credentials as docker login writes them; the first that has the registry wins."),
+  requests_per_host: positiveCount.max(1_000).optional().describe("Requests that run at a time on one host."),
+  tries: positiveCount.max(100).optional().describe("Tries of one request on one host."),
+  retry_min: positiveDuration.optional().describe("Time before the second try; doubled for each further one."),
+  stall_timeout: positiveDuration
+    .optional()
+    .describe("Time without a byte after which a transfer is given up and tried again."),
+  retry_after_limit: duration.optional().describe("The longest wait that a registry may ask for; a longer one fails."),
+  redirects: count.max(100).optional().describe("Redirects that are followed for one request."),
+});
+
+const imageLimits = z.strictObject({
+  manifest_size: positiveSize.optional().describe("A manifest or index."),
+  config_size: positiveSize.optional().describe("The configuration of an image."),
+  manifests: positiveCount.optional().describe("Manifests of an index."),
+  layers: positiveCount.optional().describe("Layers of an image."),
+  unpacked_size: positiveSize.optional().describe("One layer, uncompressed."),
+  entries: positiveCount.optional().describe("Files and directories of one layer."),
+  header_size: positiveSize.optional().describe("One long name, or attributes of one file, in a layer."),
+  path_size: positiveSize.optional().describe("A path inside a layer."),
+});
+
+const images = z.strictObject({
+  pause_image: imageReference.optional().describe('Image of pause processes; "" is built in and needs no registry.'),
+  max_concurrent_downloads: positiveCount
+    .max(100)
+    .optional()
+    .describe("Layers of one image that are transferred at a time."),
+  unpack_workers: positiveCount.max(64).optional().describe("Layers of all images that are unpacked at a time."),
+  sync: z
+    .boolean()
+    .optional()
+    .describe("Whether an image is synced to the disk before it is there; false may lose it in a power cut."),
+  keep_partials: duration.optional().describe("How long what was transferred of a failed pull is kept to be resumed."),
+  progress_timeout: positiveDuration.optional().describe("Time without a byte after which a whole pull fails."),
+  limits: imageLimits.optional().describe("What an image may be at most; real ones stay far below."),
+});
+
 const log = z.strictObject({
   level: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal"])
@@ -118,6 +198,8 @@ export const fileSchema = z.strictObject({
   cni: cni.optional().describe("How pods get their network."),
   runtime: runtime.optional().describe("What is the same for all runtime handlers."),
   runtimes: z.record(handlerName, handler).optional().describe("One table for each runtime handler (RuntimeClass)."),
+  registry: registry.optional().describe("How registries are reached."),
+  images: images.optional().describe("How images are pulled and kept."),
   flow: flow.optional().describe("Time budgets."),
   log: log.optional().describe("What is logged."),
 });
@@ -132,6 +214,9 @@ export const tables: Readonly<Record<string, z.ZodObject>> = {
   "cni.default_network": defaultNetwork,
   runtime,
   "runtimes.NAME": handler,
+  registry,
+  images,
+  "images.limits": imageLimits,
   flow,
   log,
 };

@@ -58,6 +58,48 @@ test("the default network is off, on, or on with settings", () => {
   deepEqual(valid(text, { defaultNetwork: true }).cni.defaultNetwork, { ...network, subnet: "10.99.0.0/24" });
 });
 
+test("images and registries have the documented defaults", () => {
+  const { registry, images } = valid("");
+  deepEqual(registry.configPaths, ["/etc/crib/certs.d", "/etc/containerd/certs.d"]);
+  deepEqual(registry.authFiles, []);
+  equal(registry.stallMs, 30_000);
+  equal(images.pauseImage, "");
+  equal(images.maxConcurrentDownloads, 3);
+  equal(images.unpackWorkers, 2);
+  equal(images.sync, true);
+  equal(images.keepPartialsMs, 600_000);
+  equal(images.progressTimeoutMs, 300_000);
+  equal(images.limits.manifestBytes, 4 << 20);
+  equal(images.limits.unpackedBytes, 2 ** 36);
+});
+
+test("registry directories are a list, or a text with colons as containerd has it", () => {
+  const paths = ["/a/certs.d", "/b/certs.d"];
+  deepEqual(valid('[registry]\nconfig_path = "/a/certs.d:/b/certs.d"').registry.configPaths, paths);
+  deepEqual(valid('[registry]\nconfig_path = ["/a/certs.d", "/b/certs.d"]').registry.configPaths, paths);
+  deepEqual(valid("[registry]\nconfig_path = []").registry.configPaths, []);
+  deepEqual(problems('[registry]\nconfig_path = "/a:b"'), [
+    '[registry] config_path = "/a:b": expected absolute paths with ":" between them',
+  ]);
+  deepEqual(problems('[registry]\nconfig_path = ["/a", "b"]'), [
+    '[registry] config_path[1] = "b": expected an absolute path',
+  ]);
+  deepEqual(problems("[registry]\nconfig_path = 3"), [
+    '[registry] config_path = 3: expected absolute paths: a list, or a text with ":" between them',
+  ]);
+});
+
+test("sizes, counts and names of images are checked", () => {
+  equal(valid('[images.limits]\nunpacked_size = "1TiB"\nlayers = 127').images.limits.unpackedBytes, 2 ** 40);
+  const size = 'expected a size above zero, such as "512KiB", "4MiB" or "64GiB"';
+  deepEqual(problems('[images.limits]\nconfig_size = "4MB"'), [`[images.limits] config_size = "4MB": ${size}`]);
+  deepEqual(problems('[images.limits]\nconfig_size = "0B"'), [`[images.limits] config_size = "0B": ${size}`]);
+  deepEqual(problems("[images]\nunpack_workers = 0"), ["[images] unpack_workers = 0: expected at least 1"]);
+  deepEqual(problems("[images]\nunpack_workers = 65"), ["[images] unpack_workers = 65: expected at most 64"]);
+  equal(valid('[images]\npause_image = "registry.k8s.io/pause:3.10"').images.pauseImage, "registry.k8s.io/pause:3.10");
+  ok(problems('[images]\npause_image = "http://x/y"')[0]?.includes("expected the name of an image"));
+});
+
 test("an unknown key is named with its table and the nearest known one", () => {
   deepEqual(problems("rot = 1"), ["unknown key rot at the top; did you mean root?"]);
   deepEqual(problems('[cni]\nconfdir = "/x"'), ["unknown key confdir in [cni]; did you mean conf_dir?"]);
@@ -67,6 +109,7 @@ test("an unknown key is named with its table and the nearest known one", () => {
   deepEqual(problems('[cni.default_network]\nbrigde = "x"'), [
     "unknown key brigde in [cni.default_network]; did you mean bridge?",
   ]);
+  deepEqual(problems("[images.limits]\nlayer = 1"), ["unknown key layer in [images.limits]; did you mean layers?"]);
   ok(problems("[log]\nzzzzzz = 1")[0]?.includes("known keys are level, format"));
 });
 
@@ -116,6 +159,16 @@ test("the printed configuration reads back as itself", () => {
     pod_annotations = ["io.kata.*", "quote\\"d"]
     network = "before-start"
     [runtimes.runc]
+    [registry]
+    config_path = "/a:/b"
+    auth_files = ["/root/.docker/config.json"]
+    retry_after_limit = "0s"
+    [images]
+    pause_image = "registry.k8s.io/pause:3.10"
+    sync = false
+    [images.limits]
+    path_size = "1000B"
+    entries = 7
     [flow]
     budgets = { "network.attach" = "90s", plain = "1500ms" }`;
   for (const config of [valid(""), valid(text)]) deepEqual(valid(renderConfig(config)), config);

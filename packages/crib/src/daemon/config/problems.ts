@@ -23,7 +23,7 @@ function explain(issue: z.core.$ZodIssue, document: unknown, base: Path): string
         branch.every((each) => each.code !== "invalid_type" || each.path.length),
       );
       if (inner?.length) return inner.flatMap((each) => explain(each, document, path));
-      return [wrong(path, document, "expected true, false or a table")];
+      return [wrong(path, document, issue.message)];
     }
     case "invalid_key":
       return issue.issues.map((each) => wrong(path, document, `bad name: ${each.message}`));

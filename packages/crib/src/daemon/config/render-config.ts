@@ -3,7 +3,8 @@ import type { z } from "zod";
 
 import { formatDuration } from "./duration.ts";
 import { fileSchema, tables } from "./file-schema.ts";
-import type { DaemonConfig } from "./types.ts";
+import { formatSize } from "./size.ts";
+import type { DaemonConfig, ImageLimits } from "./types.ts";
 
 type Scalar = string | number | boolean;
 type Value = Scalar | readonly Scalar[] | Readonly<Record<string, Scalar>>;
@@ -11,7 +12,7 @@ type Values = Readonly<Record<string, Value | undefined>>;
 
 /** The configuration as a TOML file with a comment on every key; reading it gives the same configuration. */
 export function renderConfig(config: DaemonConfig): string {
-  const { cni, runtime, flow, log } = config;
+  const { cni, runtime, registry, images, flow, log } = config;
   const blocks = [
     entries(fileSchema, { root: config.root, state: config.state, socket: config.socket }),
     table("cni", "cni", {
@@ -44,6 +45,25 @@ export function renderConfig(config: DaemonConfig): string {
         network: each.network,
       }),
     ),
+    table("registry", "registry", {
+      config_path: [...registry.configPaths],
+      auth_files: [...registry.authFiles],
+      requests_per_host: registry.requestsPerHost,
+      tries: registry.tries,
+      retry_min: formatDuration(registry.retryMinMs),
+      stall_timeout: formatDuration(registry.stallMs),
+      retry_after_limit: formatDuration(registry.retryAfterLimitMs),
+      redirects: registry.redirects,
+    }),
+    table("images", "images", {
+      pause_image: images.pauseImage,
+      max_concurrent_downloads: images.maxConcurrentDownloads,
+      unpack_workers: images.unpackWorkers,
+      sync: images.sync,
+      keep_partials: formatDuration(images.keepPartialsMs),
+      progress_timeout: formatDuration(images.progressTimeoutMs),
+    }),
+    table("images.limits", "images.limits", limitEntries(images.limits)),
     table("flow", "flow", {
       budgets: durations(flow.budgetsMs),
       undo_budgets: durations(flow.undoBudgetsMs),
@@ -56,9 +76,25 @@ export function renderConfig(config: DaemonConfig): string {
   return blocks.filter((block) => block !== false).join("\n");
 }
 
+function limitEntries(limits: ImageLimits): Values {
+  return {
+    manifest_size: formatSize(limits.manifestBytes),
+    config_size: formatSize(limits.configBytes),
+    manifests: limits.manifests,
+    layers: limits.layers,
+    unpacked_size: formatSize(limits.unpackedBytes),
+    entries: limits.entries,
+    header_size: formatSize(limits.headerBytes),
+    path_size: formatSize(limits.pathBytes),
+  };
+}
+
 function table(schemaName: string, name: string, values: Values): string {
   const schema = tables[schemaName];
-  const title = fileSchema.shape[schemaName as keyof typeof fileSchema.shape]?.description;
+  const title =
+    schemaName === "images.limits"
+      ? tables["images"]?.shape["limits"]?.description
+      : fileSchema.shape[schemaName as keyof typeof fileSchema.shape]?.description;
   return `${title === undefined ? "" : `# ${title}\n`}[${name}]\n${entries(schema, values)}`;
 }
 

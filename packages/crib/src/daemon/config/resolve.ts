@@ -4,6 +4,7 @@ import type { RuntimeHandler } from "@crib/core";
 
 import { parseDuration } from "./duration.ts";
 import type { ConfigFile } from "./file-schema.ts";
+import { resolveImages, resolveRegistry } from "./resolve-images.ts";
 import type { CniConfig, ConfigFlags, DaemonConfig, DefaultNetwork, FlowConfig } from "./types.ts";
 
 /** Where the configuration is read from when nothing else is said. */
@@ -31,6 +32,8 @@ export function resolveConfig(file: ConfigFile, flags: ConfigFlags): DaemonConfi
       cgroupDriver: file.runtime?.cgroup_driver ?? "cgroupfs",
     },
     runtimes: resolveHandlers(file),
+    registry: resolveRegistry(file.registry),
+    images: resolveImages(file.images),
     flow: resolveFlow(file.flow),
     log: {
       level: (flags.logLevel as DaemonConfig["log"]["level"] | undefined) ?? file.log?.level ?? "info",

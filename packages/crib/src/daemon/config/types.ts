@@ -42,6 +42,57 @@ export interface RuntimeConfig {
   readonly cgroupDriver: "cgroupfs" | "systemd";
 }
 
+/** How registries are reached. */
+export interface RegistryConfig {
+  /** Directories with the layout `HOST/hosts.toml`; the first that has one for the host wins. */
+  readonly configPaths: readonly string[];
+  /** Files of credentials, in the format of Docker's config.json; the first that has the registry wins. */
+  readonly authFiles: readonly string[];
+  readonly requestsPerHost: number;
+  readonly tries: number;
+  /** Milliseconds before the second try of a request. */
+  readonly retryMinMs: number;
+  /** Milliseconds without a byte after which a transfer is tried again. */
+  readonly stallMs: number;
+  /** Milliseconds of the longest Retry-After that is waited for. */
+  readonly retryAfterLimitMs: number;
+  readonly redirects: number;
+}
+
+/** What an image may be at most. */
+export interface ImageLimits {
+  readonly manifestBytes: number;
+  readonly configBytes: number;
+  /** Entries of an index. */
+  readonly manifests: number;
+  readonly layers: number;
+  /** Of one layer, uncompressed. */
+  readonly unpackedBytes: number;
+  /** Of one layer. */
+  readonly entries: number;
+  /** Of a PAX header, GNU long name or sparse map. */
+  readonly headerBytes: number;
+  /** Of a path inside a layer. */
+  readonly pathBytes: number;
+}
+
+/** How images are pulled and kept. */
+export interface ImagesConfig {
+  /** Image of pause processes; empty: the built-in one. */
+  readonly pauseImage: string;
+  /** Layers of one image that are transferred at a time. */
+  readonly maxConcurrentDownloads: number;
+  /** Layers of all images that are unpacked at a time. */
+  readonly unpackWorkers: number;
+  /** Whether an image is on the disk before its row is written. */
+  readonly sync: boolean;
+  /** Milliseconds for which partial blobs are kept to be resumed. */
+  readonly keepPartialsMs: number;
+  /** Milliseconds without a byte after which a pull fails. */
+  readonly progressTimeoutMs: number;
+  readonly limits: ImageLimits;
+}
+
 /** Time budgets of flows. */
 export interface FlowConfig {
   /** Milliseconds for `do`, by step name; a step that is not named keeps its own budget. */
@@ -75,6 +126,8 @@ export interface DaemonConfig {
   readonly runtime: RuntimeConfig;
   /** By name; the default one is among them. */
   readonly runtimes: Readonly<Record<string, RuntimeHandler>>;
+  readonly registry: RegistryConfig;
+  readonly images: ImagesConfig;
   readonly flow: FlowConfig;
   readonly log: LogConfig;
 }
