@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { connectCri, type CriClient } from "@crib/cri-client";
@@ -8,6 +8,7 @@ import { connectCri, type CriClient } from "@crib/cri-client";
 export interface ServerProcess extends AsyncDisposable {
   readonly name: string;
   readonly pid: number;
+  readonly socket: string;
   readonly client: CriClient;
   /** SIGKILL, start again, and milliseconds until it answers and lists its pods. */
   restart(): Promise<number>;
@@ -35,6 +36,7 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
     get pid() {
       return child.pid ?? 0;
     },
+    socket: command.socket,
     client,
     async restart(): Promise<number> {
       await end(child, "SIGKILL");
@@ -53,10 +55,9 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
 
 function launch({ argv, env, logFile }: ServerCommand): ChildProcess {
   const [program, ...args] = argv;
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-  const log = createWriteStream(logFile, { flags: "a" });
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
+  const log = openSync(logFile, "a");
+  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", log, log] });
+  closeSync(log);
   return child;
 }
 

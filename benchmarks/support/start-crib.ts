@@ -4,8 +4,12 @@ import { join } from "node:path";
 import type { Scratch } from "./scratch.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 
-/** Starts crib from this tree, on the network of the benchmark. */
-export async function startCrib(scratch: Scratch, shim: string): Promise<ServerProcess> {
+/** Starts crib from this tree, on the network of the benchmark; `env` is added to its environment. */
+export async function startCrib(
+  scratch: Scratch,
+  shim: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   const home = join(scratch.dir, "crib");
   const state = join(scratch.state, "crib");
   mkdirSync(home);
@@ -27,5 +31,6 @@ export async function startCrib(scratch: Scratch, shim: string): Promise<ServerP
     argv: [join(import.meta.dirname, "../../bin/crib"), "serve", ...flags, "--log-level", "warn"],
     socket: join(state, "crib.sock"),
     logFile: join(scratch.dir, "crib.log"),
+    env,
   });
 }
