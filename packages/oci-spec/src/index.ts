@@ -1,3 +1,4 @@
+export { type JsonLimits, parseBoundedJson } from "./image/bounded-json.ts";
 export { chainIds } from "./image/chain-ids.ts";
 export { digestAlgorithm, type DigestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from "./image/digest.ts";
 export { type ImageConfigLimits, parseImageConfig } from "./image/image-config.ts";

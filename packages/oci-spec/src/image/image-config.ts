@@ -16,7 +16,7 @@ const defaults: ImageConfigLimits = { bytes: 8 << 20, layers: 512 };
  * Reads the configuration of an OCI or Docker image. What real images leave out or write as null is empty, also the whole
  * `config`; `os` is then `linux`, the architecture empty. InvalidArgument for wrong types, for diff ids that are no digests
  * or more than `limits.layers`, and for NUL characters in what becomes arguments, variables or paths; ResourceExhausted above
- * `limits.bytes`. History is not read.
+ * `limits.bytes` or 100,000 values. History is not read.
  */
 export function parseImageConfig(bytes: Uint8Array, limits: Partial<ImageConfigLimits> = {}): ImageConfig {
   const resolved = { ...defaults, ...limits };

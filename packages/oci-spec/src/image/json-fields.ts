@@ -1,8 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 
+import { parseBoundedJson } from "./bounded-json.ts";
 import { showValue } from "./show-value.ts";
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -25,20 +24,9 @@ export class JsonFields {
     this.doing = doing;
   }
 
-  /** Reads a document. ResourceExhausted above `limitBytes`, before anything is parsed; InvalidArgument when it is no object. */
+  /** Reads a document. Errors: as of `parseBoundedJson`; InvalidArgument when it is no object. */
   static parse(bytes: Uint8Array, limitBytes: number, doing: string): JsonFields {
-    if (bytes.byteLength > limitBytes) {
-      throw new StatusError(
-        Code.ResourceExhausted,
-        `${doing}: has ${bytes.byteLength} bytes, at most ${limitBytes} are read`,
-      );
-    }
-    let value: unknown;
-    try {
-      value = JSON.parse(utf8.decode(bytes));
-    } catch (error) {
-      throw new StatusError(Code.InvalidArgument, `${doing}: not JSON in UTF-8`, { cause: error });
-    }
+    const value = parseBoundedJson(bytes, { bytes: limitBytes }, doing);
     if (!isMembers(value)) {
       throw new StatusError(Code.InvalidArgument, `${doing}: is ${showValue(value)}, expected a JSON object`);
     }

@@ -125,8 +125,8 @@ test("bytes and counts are limited", () => {
 });
 
 test("bytes that are no JSON in UTF-8 are refused, however deep they are nested", () => {
-  const nested = `{"schemaVersion":2,"x":${"[".repeat(500_000)}${"]".repeat(500_000)}}`;
-  for (const text of ["", "{", "{}}", '{"a":1,}', "NaN", nested, "[".repeat(1_000_000)]) {
+  const nested = `{"schemaVersion":2,"x":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
+  for (const text of ["", "{", "{}}", '{"a":1,}', "NaN", nested, "[".repeat(90_000)]) {
     throws(() => parseManifest(Buffer.from(text)), { code: Code.InvalidArgument }, text.slice(0, 40));
   }
   throws(() => parseManifest(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])), { message: /not JSON in UTF-8/ });

@@ -29,7 +29,7 @@ const mistakenConfigTypes = new Set(["", "application/octet-stream", "applicatio
  * Reads a manifest or an index, OCI's or Docker's schema 2. `contentType` is the type that the registry or the descriptor
  * stated; parameters behind a semicolon are ignored. InvalidArgument for whatever is not one, contradicts its type, could be
  * read as both (CVE-2021-41190), has too many entries, or is no image but an artifact; ResourceExhausted above
- * `limits.bytes`; Unimplemented for layers that are no (distributable) archives. Descriptors' `urls`, `subject` and the
+ * `limits.bytes` or 100,000 values; Unimplemented for layers that are no (distributable) archives. Descriptors' `urls`, `subject` and the
  * manifest's annotations are not read.
  */
 export function parseManifest(

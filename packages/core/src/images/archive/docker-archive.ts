@@ -5,6 +5,7 @@ import {
   digestOf,
   type ImageReference,
   mediaTypes,
+  parseBoundedJson,
   parseManifest,
   parseReference,
 } from "@crib/oci-spec";
@@ -24,24 +25,22 @@ export interface DockerImage {
   readonly names: readonly ImageReference[];
 }
 
-const schema = z
-  .array(
-    z.object({
-      Config: z.string(),
-      RepoTags: z.array(z.string()).nullish(),
-      Layers: z.array(z.string()).max(512).nullish(),
-    }),
-  )
-  .max(1_000);
+const imageLimit = 1_000;
+const layerLimit = 512;
+
+const schema = z.array(
+  z.object({
+    Config: z.string(),
+    RepoTags: z.array(z.string()).nullish(),
+    Layers: z.array(z.string()).max(layerLimit).nullish(),
+  }),
+);
 
 /** Reads `manifest.json`. InvalidArgument, also for a name that is no image reference. */
 export function parseDockerManifest(bytes: Buffer): readonly DockerImage[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString());
-  } catch (error) {
-    throw new StatusError(Code.InvalidArgument, 'reading image archive: "manifest.json" is not JSON', { cause: error });
-  }
+  const value = parseBoundedJson(bytes, { bytes: bytes.length }, 'reading image archive: "manifest.json"');
+  // Counted first: the schema would report each of too many.
+  if (Array.isArray(value) && value.length > imageLimit) throw badArchive(`it has more than ${imageLimit} images`);
   const read = schema.safeParse(value);
   if (!read.success) {
     const issue = read.error.issues[0];

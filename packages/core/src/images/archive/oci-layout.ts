@@ -1,5 +1,11 @@
-import { StatusError } from "@crib/errdefs";
-import { type Descriptor, type ImageReference, parseManifest, parseReference, selectPlatform } from "@crib/oci-spec";
+import {
+  type Descriptor,
+  type ImageReference,
+  parseBoundedJson,
+  parseManifest,
+  parseReference,
+  selectPlatform,
+} from "@crib/oci-spec";
 
 import { CollectedImages } from "./collect-images.ts";
 import { badArchive, type ImageResolver } from "./resolve-image.ts";
@@ -13,12 +19,8 @@ export const refNameAnnotation = "org.opencontainers.image.ref.name";
 const versionForm = /^1\.[0-9]+\.[0-9]+$/;
 
 function checkLayoutVersion(bytes: Buffer): void {
-  let version: unknown;
-  try {
-    version = (JSON.parse(bytes.toString()) as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
-  } catch (error) {
-    throw StatusError.from(badArchive(`"oci-layout" is not JSON: ${String(error).slice(0, 80)}`));
-  }
+  const value = parseBoundedJson(bytes, { bytes: 4_096 }, 'reading image archive: "oci-layout"');
+  const version = (value as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
   if (typeof version !== "string" || !versionForm.test(version)) {
     throw badArchive('"oci-layout" has no imageLayoutVersion of 1.x');
   }
