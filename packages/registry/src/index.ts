@@ -1,3 +1,5 @@
+export { type AuthFields, parseAuthConfig } from "./auth/auth-config.ts";
+export { readDockerConfigCredentials } from "./auth/docker-config.ts";
 export { createRegistryClient } from "./registry-client.ts";
 export type {
   BlobOptions,

@@ -22,6 +22,13 @@ export interface Subject {
   readonly credentials: Credentials | undefined;
 }
 
+/** The answer to a challenge. */
+export interface Authorization {
+  readonly header: string;
+  /** Whether it was made for this challenge: if it is refused, nothing better can be had. */
+  readonly isFresh: boolean;
+}
+
 /** What a server has asked for before: basic credentials, or a token of this kind. */
 type Known =
   | { readonly kind: "basic" }
@@ -49,8 +56,8 @@ export class Authorizer {
   }
 
   /**
-   * The Authorization header that answers a 401. `sent` is the header that was refused. Fails as RequestFailure:
-   * Unauthenticated when nothing can be answered.
+   * What answers a 401. `sent` is the header that was refused. Fails as RequestFailure: Unauthenticated when nothing can
+   * be answered.
    */
   async answer(
     subject: Subject,
@@ -58,7 +65,7 @@ export class Authorizer {
     sent: string | undefined,
     transport: TokenTransport,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Authorization> {
     const { credentials } = subject;
     const challenges = parseChallenges(lines);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
@@ -71,7 +78,7 @@ export class Authorizer {
     const header = basicHeader(credentials);
     if (sent === header) throw unauthenticated("the user or the password is refused");
     this.#known.set(this.#keyOf(subject), { kind: "basic" });
-    return header;
+    return { header, isFresh: true };
   }
 
   async #bearer(
@@ -80,29 +87,29 @@ export class Authorizer {
     sent: string | undefined,
     transport: TokenTransport,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Authorization> {
     const { endpoint, origin, repository, credentials } = subject;
     const { parameters } = challenge;
     const realm = judgeRealm(parameters.get("realm") ?? "", origin, endpoint.tokenHosts);
     const service = parameters.get("service");
     const scope = parameters.get("scope") || `repository:${repository}:pull`;
     const request: TokenRequest = { realm, service, scope, credentials };
-    const key = this.#hash(origin.origin, realm.url.href, service ?? "", scope, credentials);
+    const key = this.#hash(endpoint.scheme, endpoint.host, realm.url.href, service ?? "", scope, credentials);
     this.#known.set(this.#keyOf(subject), { kind: "bearer", request, key });
     const kept = this.#tokens.find(key);
     // Another request may have renewed it meanwhile; only the token that was refused is of no use.
-    if (kept !== undefined && sent !== `Bearer ${kept}`) return `Bearer ${kept}`;
+    if (kept !== undefined && sent !== `Bearer ${kept}`) return { header: `Bearer ${kept}`, isFresh: false };
     this.#tokens.delete(key);
     const run = async (runSignal: AbortSignal): Promise<string> => {
       const token = await requestToken(request, transport, runSignal);
       this.#tokens.set(key, token);
       return token.value;
     };
-    return `Bearer ${await this.#runs.join(key, run, signal)}`;
+    return { header: `Bearer ${await this.#runs.join(key, run, signal)}`, isFresh: true };
   }
 
-  #keyOf({ endpoint, origin, repository, credentials }: Subject): string {
-    return this.#hash(origin.origin, endpoint.host, repository, credentials);
+  #keyOf({ endpoint, repository, credentials }: Subject): string {
+    return this.#hash(endpoint.scheme, endpoint.host, endpoint.path, repository, credentials);
   }
 
   #hash(...parts: readonly unknown[]): string {

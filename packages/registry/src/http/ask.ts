@@ -49,15 +49,16 @@ async function askAuthorized(
 ): Promise<Answer> {
   const { endpoint, repository, credentials, expected } = question;
   const { authorizer, settings } = transport;
-  let origin = transport.originOf(endpoint);
-  let authorization = authorizer.header({ endpoint, origin, repository, credentials });
+  let authorization = authorizer.header({ endpoint, origin: transport.originOf(endpoint), repository, credentials });
   let answer = await askOnce(transport, question, authorization, onQuiet, signal);
-  if (answer.status === 401 && !isForeign(transport, answer, endpoint)) {
+  for (let isFresh = false; answer.status === 401 && !isFresh && !isForeign(transport, answer, endpoint);) {
     await readStart(answer.body, challengeLimitBytes);
-    origin = new URL(answer.url.origin);
+    const origin = new URL(answer.url.origin);
     const tokens = transport.tokenTransport(endpoint, origin, secretsOf(credentials, authorization));
     const subject = { endpoint, origin, repository, credentials };
-    authorization = await authorizer.answer(subject, answer.challenges, authorization, tokens, signal);
+    const next = await authorizer.answer(subject, answer.challenges, authorization, tokens, signal);
+    authorization = next.header;
+    ({ isFresh } = next);
     answer = await askOnce(transport, question, authorization, onQuiet, signal);
   }
   if (expected.includes(answer.status)) return answer;

@@ -39,7 +39,7 @@ export async function statusFailure(
   const text = await errorText(answer, context.secrets, signal);
   const retry = isPassing(status) || (context.isForeign && (status === 401 || status === 403));
   const retryAfterMs = status === 429 || status === 503 ? parseRetryAfter(headers["retry-after"]) : undefined;
-  const code = byStatus[status] ?? (status >= 400 && !retry ? Code.InvalidArgument : Code.Unavailable);
+  const code = byStatus[status] ?? (status < 500 && !retry ? Code.InvalidArgument : Code.Unavailable);
   if (retryAfterMs === undefined) return new RequestFailure(code, text, { retry });
   if (retryAfterMs <= context.retryAfterLimitMs) return new RequestFailure(code, text, { retry, retryAfterMs });
   const limit = `longer than the ${context.retryAfterLimitMs / 1_000} s that are waited for`;
