@@ -69,6 +69,8 @@ export interface LayerUnpacker extends AsyncDisposable {
   removeTree(path: string, signal: AbortSignal): Promise<void>;
   /** Bytes (512-byte blocks) and inodes of a tree, hard links once, links not followed. NotFound. */
   usage(path: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }>;
+  /** Writes everything of the file system that holds this path to its disk (syncfs(2)). */
+  syncFileSystem(path: string, signal: AbortSignal): Promise<void>;
   /** Hashes a file. NotFound. */
   hashFile(
     path: string,

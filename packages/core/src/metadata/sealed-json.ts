@@ -14,7 +14,7 @@ export function sealJson(value: unknown): SealedRecord {
  * The value of a sealed text. Throws DataLoss when the checksum is wrong or the schema does not fit. The schema need only name
  * what recovery cannot do without: the checksum vouches for the rest, since nothing but crib writes records.
  */
-export function openSealed<T>(sealed: SealedRecord, schema: ZodType): T {
+export function openSealed<T>(sealed: SealedRecord, schema: ZodType<T> | ZodType): T {
   if (checksum(sealed.record) !== sealed.checksum) {
     throw new StatusError(Code.DataLoss, "record: its checksum does not match its content");
   }

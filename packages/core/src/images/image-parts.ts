@@ -1,0 +1,156 @@
+import { join } from "node:path";
+
+import { type PlatformName, platformOf } from "@crib/oci-spec";
+import type { FindCredentials, RegistryClient } from "@crib/registry";
+
+import type { ContentStore } from "../content/types.ts";
+import { createFlowRows } from "../flow/flow-rows.ts";
+import type { LayerLimits } from "../layers/types.ts";
+import type { Database } from "../metadata/database.ts";
+import { openRecordCopies } from "../metadata/record-copies.ts";
+import { openRecordTable } from "../metadata/record-table.ts";
+import type { Snapshots } from "../snapshots/types.ts";
+import { AbandonedClaims } from "./garbage/abandoned-claims.ts";
+import { Collector } from "./garbage/collector.ts";
+import { Deletions } from "./garbage/deletions.ts";
+import { Holds } from "./garbage/holds.ts";
+import type { RemovalDeps } from "./garbage/removals.ts";
+import { Roots } from "./garbage/roots.ts";
+import type { ImagesOptions } from "./images-options.ts";
+import { Places } from "./pull/places.ts";
+import { PullLife } from "./pull/pull-life.ts";
+import type { PullSession } from "./pull/pull-session.ts";
+import { Pulls } from "./pull/pulls.ts";
+import type { PullDeps } from "./pull/steps/types.ts";
+import type { PullFacts, PullPlan, PullRecord } from "./pull/types.ts";
+import { Works } from "./pull/works.ts";
+import { pullSchema } from "./records/image-schema.ts";
+import { type ImageStore, openImageStore } from "./records/image-store.ts";
+import { Recovery } from "./recovery/recovery.ts";
+import { RemovalLife } from "./remove/removal-life.ts";
+import type { ImageRecord } from "./types.ts";
+
+/** The parts that the image service is made of. */
+export interface ImageParts {
+  readonly database: Database;
+  readonly content: ContentStore;
+  readonly snapshots: Snapshots;
+  readonly registry: RegistryClient;
+  readonly findCredentials: FindCredentials;
+  readonly handlers: ReadonlySet<string>;
+  readonly platform: PlatformName;
+  readonly images: ImageStore;
+  readonly pulls: Pulls;
+  readonly removals: RemovalLife;
+  readonly collector: Collector;
+  readonly recovery: Recovery;
+  readonly holds: Holds;
+  readonly deletions: Deletions;
+}
+
+const defaultLimits: LayerLimits = {
+  unpackedBytes: 64 * 1024 ** 3,
+  entries: 5_000_000,
+  headerBytes: 1024 ** 2,
+  pathBytes: 4_096,
+};
+
+/** Puts the parts together. Plain constructor calls. */
+export async function openImageParts(options: ImagesOptions): Promise<ImageParts> {
+  const { database, content, snapshots, unpacker, faults, budgets, retries, bootId, log, rootDir } = options;
+  const { keepPartialMs = 600_000, progressTimeoutMs = 300_000, syncOnCommit = true } = options;
+  const images = await openImageStore(database, openRecordCopies(join(rootDir, "images")));
+  const pullRows = openRecordTable<PullRecord>(database, { table: "pulls", noun: "pull", schema: pullSchema });
+  const deletions = new Deletions();
+  const holds = new Holds();
+  const abandoned = new AbandonedClaims(keepPartialMs);
+  const roots = new Roots({ images, pulls: pullRows, snapshots, abandoned, holds });
+  const removal: RemovalDeps = { content, snapshots, deletions, roots };
+  const failed = (reason: unknown): void => log.warn({ error: String(reason) }, "collection of image garbage failed");
+  const collector = new Collector({ ...removal, abandoned, keepPartialMs, failed });
+  const collect = (): void => collector.request();
+  const unsynced = new Set<ImageRecord["id"]>();
+  const works = new Works(
+    {
+      content,
+      hashFile: (path, algorithm, signal) => unpacker.hashFile(path, algorithm, signal),
+      deletions,
+      transfers: { places: new Places(options.downloads ?? 8), idleMs: options.idleTransferMs ?? 1_000 },
+    },
+    {
+      snapshots,
+      unpacker,
+      deletions,
+      limits: { ...defaultLimits, ...options.limits },
+      unsynced,
+      isWanted: (blob) => images.list().some(({ layers }) => layers.some(({ digest }) => digest === blob)),
+    },
+  );
+  const flows = { faults, budgets, endStrays: async (): Promise<void> => {} };
+  const sessions = new Map<string, PullSession>();
+  const sync = (signal: AbortSignal): Promise<void> => unpacker.syncFileSystem(rootDir, signal);
+  const life = new PullLife({
+    database,
+    images,
+    pulls: pullRows,
+    snapshots,
+    sessions,
+    rows: createFlowRows<PullDeps, PullPlan, PullFacts>({
+      ...flows,
+      deps: { content, deletions, sessions, unsynced, sync: syncOnCommit ? sync : undefined },
+      read: (id) => pullRows.get(id),
+      write: (id, change) => pullRows.put({ ...pullRows.get(id), ...change }),
+    }),
+    abandoned,
+    retries,
+    bootId,
+    collect,
+    log,
+  });
+  const removals = new RemovalLife({
+    database,
+    images,
+    rows: createFlowRows<RemovalDeps, ImageRecord, Record<string, never>>({
+      ...flows,
+      deps: removal,
+      read: (id) => ({ plan: images.get(id), facts: {}, runs: images.get(id).runs }),
+      write: (id, { runs }) => images.put({ ...images.get(id), ...(runs && { runs }) }),
+    }),
+    retries,
+    collect,
+    log,
+  });
+  const recovery = new Recovery({
+    images,
+    pulls: pullRows,
+    snapshots,
+    life,
+    removals,
+    removal,
+    collector,
+    unsynced,
+  });
+  const pulls = new Pulls({
+    life,
+    works,
+    downloadsPerPull: options.downloadsPerPull ?? 3,
+    progressTimeoutMs,
+    cleared: () => recovery.cleared,
+  });
+  return {
+    database,
+    content,
+    snapshots,
+    registry: options.registry,
+    findCredentials: options.findCredentials ?? (async () => undefined),
+    handlers: options.handlers,
+    platform: options.platform ?? platformOf(),
+    images,
+    pulls,
+    removals,
+    collector,
+    recovery,
+    holds,
+    deletions,
+  };
+}

@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+
+import { Code, hasCode, StatusError } from "@crib/errdefs";
+import type { Digest } from "@crib/oci-spec";
+
+import type { FlowRows } from "../../flow/flow-rows.ts";
+import type { Retries } from "../../flow/retries.ts";
+import { FlowFailure } from "../../flow/run-flow.ts";
+import type { AbandonedClaims } from "../garbage/abandoned-claims.ts";
+import type { ImagesLog } from "../images-options.ts";
+import { type CommitDeps, commitImage, type CommittedImage } from "./commit-image.ts";
+import { pullImage } from "./pull-image.ts";
+import type { PullSession } from "./pull-session.ts";
+import type { PullDeps } from "./steps/types.ts";
+import type { PullFacts, PullPlan } from "./types.ts";
+
+/** What the life of pulls is made of. */
+export interface PullLifeOptions extends CommitDeps {
+  readonly sessions: Map<string, PullSession>;
+  readonly rows: FlowRows<PullDeps, PullPlan, PullFacts>;
+  readonly abandoned: AbandonedClaims;
+  readonly retries: Retries;
+  readonly bootId: string;
+  /** Asks for a collection soon. */
+  readonly collect: () => void;
+  readonly log: ImagesLog;
+}
+
+/** Takes rows of pulls from their first step to the image, or to nothing. */
+export class PullLife {
+  readonly #options: PullLifeOptions;
+  /** How often the undo of a row has failed. */
+  readonly #attempts = new Map<string, number>();
+
+  constructor(options: PullLifeOptions) {
+    this.#options = options;
+  }
+
+  /** Runs a pull to its end. When it fails all is undone, and the row is gone or keeps what stands in the way. */
+  async run(plan: PullPlan, session: PullSession, signal: AbortSignal): Promise<Digest> {
+    const { pulls, sessions, rows, bootId, log } = this.#options;
+    const id = randomBytes(16).toString("hex");
+    const createdAt = new Date().toISOString();
+    sessions.set(id, session);
+    try {
+      pulls.put({ version: 1, id, state: "pulling", createdAt, bootId, plan, facts: {}, runs: [] });
+      await rows.forward(pullImage, id, signal);
+      const committed = commitImage(this.#options, id);
+      log.info({ image: plan.reference, imageId: committed.id }, "image is pulled");
+      await this.#settle(session, committed);
+      return committed.id;
+    } catch (reason) {
+      const failure = reason instanceof FlowFailure ? reason : undefined;
+      const error = failure?.error ?? StatusError.from(reason);
+      log.warn({ image: plan.reference, step: failure?.step ?? "image.commit", error: error.message }, "pull failed");
+      await this.#undo(id, error, failure?.begun);
+      throw error;
+    } finally {
+      sessions.delete(id);
+    }
+  }
+
+  /** Takes back a pull that an earlier daemon began. Never rejects: a failure is kept with the row and retried. */
+  async heal(id: string): Promise<void> {
+    const { pulls, sessions } = this.#options;
+    if (!pulls.find(id) || sessions.has(id)) return;
+    await this.#undo(id, new StatusError(Code.Canceled, "the daemon ended"));
+  }
+
+  /** What is left to do of a pull that is recorded does not make it fail. */
+  async #settle(session: PullSession, { id, losers }: CommittedImage): Promise<void> {
+    const outcomes = await Promise.allSettled([
+      session.end(),
+      ...[id, ...losers].map((image) => this.#options.images.copy(image)),
+    ]);
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected")
+        this.#options.log.warn({ imageId: id, error: message(outcome.reason) }, "pull left something behind");
+    }
+  }
+
+  async #undo(id: string, cause: StatusError, begun?: ReadonlySet<string>): Promise<void> {
+    const { pulls, rows, abandoned, bootId, collect } = this.#options;
+    const pull = pulls.find(id);
+    if (!pull) return;
+    try {
+      const [failed] = await rows.backward(pullImage, id, begun);
+      if (failed) throw new StatusError(failed.error.code, `${failed.step}: ${failed.error.message}`);
+      // The caller will try again and needs what is here; on a full disk others need the room more. What the machine had not
+      // written to the disk when it went down is worth nothing.
+      const isWorthKeeping = !hasCode(cause, Code.ResourceExhausted) && pull.bootId === bootId;
+      if (isWorthKeeping) abandoned.add(id, pulls.get(id).facts);
+      pulls.delete(id);
+    } catch (reason) {
+      this.#keepProblem(id, message(reason));
+    }
+    collect();
+  }
+
+  #keepProblem(id: string, problem: string): void {
+    const { retries, log } = this.#options;
+    const attempts = (this.#attempts.get(id) ?? 0) + 1;
+    this.#attempts.set(id, attempts);
+    log.warn({ pull: id, attempts, error: problem }, "pull cannot be undone yet");
+    retries.schedule(id, attempts, () => this.heal(id));
+  }
+}
+
+function message(reason: unknown): string {
+  return StatusError.from(reason).message;
+}

@@ -1,0 +1,94 @@
+import { digestHex, type Digest } from "@crib/oci-spec";
+
+import type { Database } from "../../metadata/database.ts";
+import type { RecordCopies } from "../../metadata/record-copies.ts";
+import { openRecordTable, type RecordTable } from "../../metadata/record-table.ts";
+import type { QuarantinedRecord } from "../../metadata/sandbox-store.ts";
+import { openSealed, sealJson } from "../../metadata/sealed-json.ts";
+import { transaction } from "../../metadata/transaction.ts";
+import type { ImageRecord } from "../types.ts";
+import { type ImageName, ImageNames } from "./image-names.ts";
+import { imageCopySchema, imageSchema } from "./image-schema.ts";
+
+/** The durable images and their names, all in memory too. Writes are part of the open transaction where there is one. */
+export interface ImageStore extends Pick<RecordTable<ImageRecord>, "get" | "find" | "list" | "put"> {
+  /** Records that were bad and had no good copy. */
+  readonly quarantined: readonly QuarantinedRecord[];
+  findName(name: string): ImageName | undefined;
+  /** Names of an image, in no particular order. */
+  namesOf(id: Digest): readonly ImageName[];
+  /** Points a name at an image; what it stood for before loses it. */
+  setName(name: ImageName): void;
+  /** Removes all names of an image. */
+  dropNames(id: Digest): void;
+  /** Removes an image and its names. Absence is success. */
+  delete(id: Digest): void;
+  /** Writes the JSON copy of an image as it stands now; removes it when there is no ready one. */
+  copy(id: Digest): Promise<void>;
+  /** Removes the JSON copy. */
+  dropCopy(id: Digest): Promise<void>;
+}
+
+/**
+ * Loads all images. A bad record is replaced by its copy, if that is good. Where the database had to be put aside, every good
+ * copy comes back; else a copy without a record is of a removed image, and goes.
+ */
+export async function openImageStore(database: Database, copies: RecordCopies): Promise<ImageStore> {
+  const table = openRecordTable<ImageRecord>(database, { table: "images", noun: "image", schema: imageSchema });
+  const names = new ImageNames(database, (id) => table.find(id) !== undefined);
+  const copyOf = (id: Digest): string => digestHex(id);
+  const quarantined: QuarantinedRecord[] = [];
+
+  const restore = async (folder: string): Promise<boolean> => {
+    const sealed = await copies.read(folder);
+    if (!sealed) return false;
+    const { image, names: given } = openSealed<{ image: ImageRecord; names: readonly ImageName[] }>(
+      sealed,
+      imageCopySchema,
+    );
+    transaction(database, () => {
+      table.put(image);
+      for (const { name, target } of given) {
+        if (!names.find(name)) names.set({ name, imageId: image.id, target });
+      }
+    });
+    return true;
+  };
+
+  for (const { id, reason } of table.bad) {
+    const restored = await restore(id.slice(id.indexOf(":") + 1)).catch(() => false);
+    if (!restored) quarantined.push({ id, reason });
+  }
+  const known = new Set(table.list().map(({ id }) => copyOf(id)));
+  const isRebuilt = database.setAside !== undefined;
+  for (const folder of await copies.list()) {
+    if (known.has(folder)) continue;
+    const restored = isRebuilt && (await restore(folder).catch(() => false));
+    if (!restored) await copies.remove(folder);
+  }
+
+  return {
+    quarantined,
+    get: (id) => table.get(id),
+    find: (id) => table.find(id),
+    list: () => table.list(),
+    put: (record) => table.put(record),
+    findName: (name) => names.find(name),
+    namesOf: (id) => names.of(id),
+    setName: (name) => names.set(name),
+    dropNames: (id) => names.drop(id),
+    delete(id): void {
+      transaction(database, () => {
+        names.drop(id);
+        table.delete(id);
+      });
+    },
+    async copy(id): Promise<void> {
+      const image = table.find(id);
+      if (image?.state !== "ready") return await copies.remove(copyOf(id));
+      const named = names.of(id).map(({ name, target }) => ({ name, target }));
+      await copies.write(copyOf(id), sealJson({ image, names: named }));
+    },
+    dropCopy: (id) => copies.remove(copyOf(id)),
+  };
+}

@@ -1,0 +1,22 @@
+import type { ContentStore } from "../../content/types.ts";
+import type { DiskUsage, Snapshots } from "../../snapshots/types.ts";
+
+/** File systems give out whole blocks. */
+const blockBytes = 4096;
+
+/** What the blobs and all snapshots take together. Snapshots that go while they are measured count as nothing. */
+export async function measureImages(
+  { content, snapshots }: { readonly content: ContentStore; readonly snapshots: Snapshots },
+  signal: AbortSignal,
+): Promise<DiskUsage> {
+  const blobs = await content.list();
+  let bytes = 0;
+  let inodes = blobs.length;
+  for (const { size } of blobs) bytes += Math.ceil(size / blockBytes) * blockBytes;
+  for (const { key, usage } of snapshots.list()) {
+    const taken = usage ?? (await snapshots.usage(key, signal));
+    bytes += taken.bytes;
+    inodes += taken.inodes;
+  }
+  return { bytes, inodes };
+}
