@@ -7,7 +7,7 @@ import { buildProgram } from "./cli/program.ts";
 /** Runs the command line and sets the exit code; leaves the process to end by itself, so that output is complete. */
 async function main(args: readonly string[]): Promise<void> {
   const program = buildProgram();
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "crib: ")) });
   }
   try {

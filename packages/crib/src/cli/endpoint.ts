@@ -21,8 +21,8 @@ export async function withClient<T>(options: EndpointOptions, work: (client: Cri
   } catch (reason) {
     if (!hasCode(reason, Code.Unavailable)) throw reason;
     const { message } = reason as Error;
-    // What grpc-js says when it cannot dial is long and about itself.
-    const why = message.startsWith("No connection") ? "nobody answers; is crib serve running?" : message;
-    throw new StatusError(Code.Unavailable, `asking "${options.socket}": ${why}`);
+    // What grpc-js says when it cannot dial is long and about itself. What the daemon says speaks for itself.
+    if (!message.startsWith("No connection")) throw reason;
+    throw new StatusError(Code.Unavailable, `asking "${options.socket}": nobody answers; is crib serve running?`);
   }
 }

@@ -1,6 +1,8 @@
+import { escapeControls } from "./print-json.ts";
+
 /** The one line that tells of a failed command: `crib: doing what: why`. */
 export function failureLine(reason: unknown): string {
-  return `crib: ${messageOf(reason).replaceAll(/\s*\n\s*/g, "; ")}`;
+  return `crib: ${escapeControls(messageOf(reason).replaceAll(/\s*\n\s*/g, "; "))}`;
 }
 
 /** The failure itself comes before what went wrong while clearing up after it. */

@@ -1,11 +1,13 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 
 import { cribVersion } from "../version.ts";
 import { addConfigFlags, type ConfigOptions } from "./config-flags.ts";
 import type { ConfigCommandOptions } from "./config.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { DoctorOptions } from "./doctor.ts";
+import { addEndpoint } from "./endpoint-flags.ts";
 import type { EndpointOptions } from "./endpoint.ts";
+import { addImageCommands } from "./images/commands.ts";
 import type { TraceOptions } from "./trace/trace.ts";
 
 /** The command line of crib. Each command's module is loaded when it is run, so that small commands stay quick. */
@@ -22,6 +24,7 @@ export function buildProgram(): Command {
   addDoctor(program);
   addTrace(program);
   addInspect(program);
+  addImageCommands(program);
   addConfig(program);
   program
     .command("version")
@@ -39,6 +42,8 @@ Examples:
   crib doctor                                 what this machine lacks, and what to do
   crib doctor --leaks                         what is left on the host and belongs to no pod
   crib trace web                              where the time of a pod went
+  crib pull busybox                           pull an image
+  crib images                                 list images
 
 Exit codes: 0 done, 1 failed or something was found, 2 wrong command line.`;
 
@@ -131,14 +136,4 @@ Examples:
   crib config --check /etc/crib/config.toml`,
     )
     .action(async (options: ConfigCommandOptions) => (await import("./config.ts")).configCommand(options));
-}
-
-function addEndpoint(command: Command): Command {
-  return command
-    .addOption(
-      new Option("-r, --socket <path>", "CRI socket, as a path or unix:// address")
-        .env("CRIB_SOCKET")
-        .default("/run/crib/crib.sock"),
-    )
-    .option("--timeout <seconds>", "how long to wait for the daemon", "10");
 }

@@ -17,11 +17,9 @@ const duration = z
 const positiveDuration = duration.refine((text) => parseDuration(text) !== 0, {
   error: "expected a duration above zero",
 });
-const positiveSize = z
-  .string()
-  .refine((text) => (parseSize(text) ?? 0) > 0, {
-    error: 'expected a size above zero, such as "512KiB", "4MiB" or "64GiB"',
-  });
+const positiveSize = z.string().refine((text) => (parseSize(text) ?? 0) > 0, {
+  error: 'expected a size above zero, such as "512KiB", "4MiB" or "64GiB"',
+});
 const positiveCount = z.number().int().min(1).max(1_000_000_000);
 const imageReference = z.string().refine((text) => text === "" || isReference(text), {
   error: 'expected the name of an image such as "registry.k8s.io/pause:3.10", or ""',
