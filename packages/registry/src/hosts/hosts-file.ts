@@ -109,7 +109,7 @@ function wrong(file: string, key: string, why: string): StatusError {
 }
 
 function parseUrl(text: string, file: string, key: string): URL {
-  const full = text.startsWith("http") ? text : `https://${text}`;
+  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.search !== "" || url.hash !== "") {
     throw wrong(file, withoutUser(key), 'expected an http or https URL such as "https://mirror.example:5000"');

@@ -11,7 +11,7 @@ import { Watchdog } from "./watchdog.ts";
 export interface BodyOptions {
   /** Milliseconds without a byte after which the transfer fails, while somebody waits for one. */
   readonly stallMs: number;
-  /** Called after a part of `stallMs` without a byte. */
+  /** Called when no byte was taken for a while, whoever is slow. */
   readonly onQuiet: () => void;
 }
 
@@ -48,6 +48,7 @@ export class Body {
     message.on("error", (reason) => this.#fail(socketFailure(reason)));
     message.on("close", () => this.#fail(socketFailure(new Error("the connection was closed in mid answer"))));
     signal.addEventListener("abort", this.#onAbort);
+    this.#watchdog.start();
     if (signal.aborted) this.#onAbort();
   }
 
@@ -57,7 +58,10 @@ export class Body {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ended) return undefined;
       const chunk = this.#message.read() as Buffer | null;
-      if (chunk !== null) return chunk;
+      if (chunk !== null) {
+        this.#watchdog.start();
+        return chunk;
+      }
       await this.#more();
     }
   }

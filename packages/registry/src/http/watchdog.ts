@@ -1,14 +1,17 @@
 /** What happens when nothing comes in. */
 export interface Patience {
-  /** Milliseconds without a byte after which `quiet` is called. */
+  /** Milliseconds after which `quiet` is called, perhaps repeatedly. */
   readonly quietMs: number;
   readonly quiet: () => void;
-  /** Milliseconds without a byte after which `dead` is called; not less than `quietMs`. */
+  /** Milliseconds after which `dead` is called; not less than `quietMs`. */
   readonly deadMs: number;
   readonly dead: () => void;
 }
 
-/** Two alarms, one after the other, armed only while somebody waits: a consumer that pauses is no stalled server. */
+/**
+ * Two alarms, one after the other. The second one counts only while somebody waits: a consumer that pauses is no stalled
+ * server.
+ */
 export class Watchdog {
   readonly #patience: Patience;
   #timer: NodeJS.Timeout | undefined;
@@ -19,16 +22,21 @@ export class Watchdog {
     this.#patience = patience;
   }
 
-  /** Begins to count from now. */
-  arm(): void {
-    this.#armed = true;
+  /** Begins to count from now, for the first alarm. */
+  start(): void {
     if (this.#isQuiet) this.#clear();
     // One timer is refreshed for all chunks: making one for each would cost more than the chunk.
     if (this.#timer === undefined) this.#timer = setTimeout(() => this.#onQuiet(), this.#patience.quietMs);
     else this.#timer.refresh();
   }
 
-  /** Something came in, or nobody waits. */
+  /** Begins to count from now, for both alarms. */
+  arm(): void {
+    this.#armed = true;
+    this.start();
+  }
+
+  /** Nobody waits any more. */
   disarm(): void {
     this.#armed = false;
   }
@@ -47,9 +55,9 @@ export class Watchdog {
 
   #onQuiet(): void {
     this.#clear();
-    if (!this.#armed) return;
     const { quiet, quietMs, deadMs } = this.#patience;
     quiet();
+    if (!this.#armed) return;
     this.#isQuiet = true;
     this.#timer = setTimeout(() => this.#onDead(), Math.max(1, deadMs - quietMs));
   }
