@@ -12,7 +12,7 @@ interface PullSample {
   readonly processorMs: number;
   /** Most resident memory of the daemon during the pull. */
   readonly peakMiB: number;
-  /** The same over what it was before. */
+  /** The same over what the daemon had before its first pull. */
   readonly growthMiB: number;
   readonly removeMs: number;
   /** On the disk after the removal and all that came of it, over what was there before the pull. */
@@ -25,10 +25,18 @@ export type PullFigures = { readonly [Figure in keyof PullSample]: Percentiles }
   readonly image: string;
 };
 
+/** A runtime that takes part. */
+export interface Contestant {
+  readonly server: ServerProcess;
+  /** Resident memory before its first pull. */
+  readonly idleBytes: number;
+}
+
 /** An image in the registry. */
 export interface PushedImage {
   readonly name: string;
   readonly reference: string;
+  readonly repeats: number;
 }
 
 /** Milliseconds for one call; far more than any needs. */
@@ -36,23 +44,29 @@ const callMs = 300_000;
 
 const mebibyte = 2 ** 20;
 
+/** Takes a daemon that has pulled nothing yet. */
+export async function contest(server: ServerProcess): Promise<Contestant> {
+  await settle(server);
+  return { server, idleBytes: residentBytes(server.pid) };
+}
+
 /** Pulls an image and removes it, `samples` times by each runtime in turn, after one that does not count. */
 export async function measurePulls(
-  servers: readonly ServerProcess[],
+  contestants: readonly Contestant[],
   image: PushedImage,
   options: { readonly samples: number; readonly usedBytes: () => number },
 ): Promise<readonly PullFigures[]> {
-  const taken = servers.map((server) => ({ server, samples: [] as PullSample[] }));
-  for (let round = 0; round <= options.samples; round++) {
-    for (const { server, samples } of taken) {
-      const sample = await pullOnce(server, image, options.usedBytes);
+  const taken = contestants.map((contestant) => ({ contestant, samples: [] as PullSample[] }));
+  for (let round = 0; round <= options.samples * image.repeats; round++) {
+    for (const { contestant, samples } of taken) {
+      const sample = await pullOnce(contestant, image, options.usedBytes);
       if (round > 0) samples.push(sample);
     }
   }
-  return taken.map(({ server, samples }) => {
+  return taken.map(({ contestant, samples }) => {
     const of = (figure: keyof PullSample): Percentiles => percentiles(samples.map((sample) => sample[figure]));
     return {
-      runtime: server.name,
+      runtime: contestant.server.name,
       image: image.name,
       pullMs: of("pullMs"),
       processorMs: of("processorMs"),
@@ -89,11 +103,14 @@ export async function settle({ pid }: ServerProcess): Promise<void> {
   }
 }
 
-async function pullOnce(server: ServerProcess, image: PushedImage, usedBytes: () => number): Promise<PullSample> {
+async function pullOnce(
+  { server, idleBytes }: Contestant,
+  image: PushedImage,
+  usedBytes: () => number,
+): Promise<PullSample> {
   const { pid } = server;
   await settle(server);
   const usedBefore = usedBytes();
-  const residentBefore = residentBytes(pid);
   resetPeak(pid);
   const processorBefore = processorMs(pid);
   const began = performance.now();
@@ -110,7 +127,7 @@ async function pullOnce(server: ServerProcess, image: PushedImage, usedBytes: ()
     pullMs,
     processorMs: processor,
     peakMiB: peak / mebibyte,
-    growthMiB: (peak - residentBefore) / mebibyte,
+    growthMiB: (peak - idleBytes) / mebibyte,
     removeMs,
     leftMiB: (usedBytes() - usedBefore) / mebibyte,
   };

@@ -1,11 +1,12 @@
 /**
  * Measures image pulls of crib beside containerd's, in turn, from one local registry, in one run.
  *
- *   node benchmarks/images/run.ts [--samples 5] [--images small,ten,big,many] [--only crib|containerd]
+ *   node benchmarks/images/run.ts [--samples 5] [--images small,ten,big,many] [--only crib|containerd] [--containerd-syncs]
  *
  * Prints Markdown tables; figures of different runs are not comparable, their ratios are. Needs root, Debian's docker-registry,
  * 6 GB of disk, and `scripts/fetch-shims` for containerd. The images are made first, in half a minute. What the registry serves
- * is in the page cache for both; nothing else is cached or dropped.
+ * is in the page cache for both; nothing else is cached or dropped. Both run with their defaults: crib syncs an image's files to the
+ * disk before the pull is answered, containerd does so only with --containerd-syncs.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ import type { ServerProcess } from "../support/server-process.ts";
 import { findContainerd, startContainerd } from "../support/start-containerd.ts";
 import { startCrib } from "../support/start-crib.ts";
 import { makeImages } from "./make-images.ts";
-import { measurePulls, type PullFigures, type PushedImage } from "./measure-pulls.ts";
+import { contest, measurePulls, type PullFigures, type PushedImage } from "./measure-pulls.ts";
 import { measureResponsiveness, type Responsiveness } from "./measure-responsiveness.ts";
 import { pushImage } from "./push-image.ts";
 import { imageRecipes } from "./recipes.ts";
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     samples: { type: "string", default: "5" },
     images: { type: "string", default: imageRecipes.map(({ name }) => name).join(",") },
     only: { type: "string" },
+    "containerd-syncs": { type: "boolean", default: false },
   },
 });
 
@@ -47,9 +49,10 @@ const layers = join(scratch.dir, "layers");
 mkdirSync(layers);
 const images: PushedImage[] = [];
 for (const image of await makeImages(recipes, layers)) {
-  images.push({ name: image.recipe.name, reference: await pushImage(registry.host, image) });
+  const { name, repeats = 1 } = image.recipe;
+  images.push({ name, reference: await pushImage(registry.host, image), repeats });
   const mebibytes = image.layers.reduce((sum, { size }) => sum + size, 0) / 2 ** 20;
-  console.log(`${image.recipe.name}: ${image.recipe.shape}; ${mebibytes.toFixed(1)} MiB compressed`);
+  console.log(`${name}: ${image.recipe.shape}; ${mebibytes.toFixed(1)} MiB compressed`);
 }
 rmSync(layers, { recursive: true });
 
@@ -58,15 +61,16 @@ const onDisk = { ...scratch, dir: disk.dir };
 const recorder = recordLoopDelay(join(scratch.state, "loop-delay.json"));
 await using running = new AsyncDisposableStack();
 const servers: ServerProcess[] = [];
-if (found && values.only !== "crib") servers.push(running.use(await startContainerd(onDisk, found)));
+if (found && values.only !== "crib")
+  servers.push(running.use(await startContainerd(onDisk, found, { syncsImages: values["containerd-syncs"] })));
 if (values.only !== "containerd") servers.push(running.use(await startCrib(onDisk, found?.shim ?? "", recorder.env)));
 
+const contestants = await Promise.all(servers.map(contest));
 const pulls: PullFigures[] = [];
 const responses: Responsiveness[] = [];
 for (const image of images) {
-  pulls.push(
-    ...(await measurePulls(servers, image, { samples: Number(values.samples), usedBytes: () => disk.usedBytes() })),
-  );
+  const options = { samples: Number(values.samples), usedBytes: () => disk.usedBytes() };
+  pulls.push(...(await measurePulls(contestants, image, options)));
   for (const server of servers) {
     responses.push(await measureResponsiveness(server, image, server.name === "crib" ? recorder : undefined));
   }

@@ -24,13 +24,18 @@ export function findContainerd(): { readonly binary: string; readonly ctr: strin
 export async function startContainerd(
   scratch: Scratch,
   found: NonNullable<ReturnType<typeof findContainerd>>,
+  options: {
+    /** Whether a pull ends only when the disk has the image's files. Default false, as containerd's own. */
+    readonly syncsImages?: boolean;
+  } = {},
 ): Promise<ServerProcess> {
   const home = join(scratch.dir, "containerd");
   const state = join(scratch.state, "containerd");
   mkdirSync(home);
   const socket = join(state, "containerd.sock");
   const config = join(home, "config.toml");
-  writeFileSync(config, containerdConfig({ root: join(home, "root"), state, socket, cniConfDir: scratch.cniConfDir }));
+  const paths = { root: join(home, "root"), state, socket, cniConfDir: scratch.cniConfDir };
+  writeFileSync(config, containerdConfig(paths, options.syncsImages ?? false));
   const server = await startServer({
     name: "containerd",
     argv: [found.binary, "--config", config, "--log-level", "warn"],
@@ -44,12 +49,10 @@ export async function startContainerd(
   return server;
 }
 
-function containerdConfig(paths: {
-  readonly root: string;
-  readonly state: string;
-  readonly socket: string;
-  readonly cniConfDir: string;
-}): string {
+function containerdConfig(
+  paths: { readonly root: string; readonly state: string; readonly socket: string; readonly cniConfDir: string },
+  syncsImages: boolean,
+): string {
   return `version = 3
 root = ${JSON.stringify(paths.root)}
 state = ${JSON.stringify(paths.state)}
@@ -60,6 +63,7 @@ address = ${JSON.stringify(paths.socket)}
 address = ${JSON.stringify(`${paths.socket}.ttrpc`)}
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
+image_pull_with_sync_fs = ${syncsImages}
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = ${JSON.stringify(pauseImage)}
 [plugins."io.containerd.cri.v1.runtime"]
