@@ -16,13 +16,7 @@ export interface ListTreeOptions {
  * nor this test decides what is there. Bytes of names that are no printable ASCII are escaped. Sorted.
  */
 export async function listTree(dir: string, options: ListTreeOptions = {}): Promise<readonly string[]> {
-  const how = [
-    "--format=posix",
-    "--sort=name",
-    "--numeric-owner",
-    "--xattrs",
-    "--xattrs-include=*",
-  ];
+  const how = ["--format=posix", "--sort=name", "--numeric-owner", "--xattrs", "--xattrs-include=*"];
   const child = spawn("tar", ["-C", dir, ...how, "--warning=no-file-ignored", "-cf", "-", "."], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C" },

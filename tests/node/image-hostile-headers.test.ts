@@ -1,0 +1,63 @@
+import { deepEqual } from "node:assert/strict";
+import { test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+
+import { badHeaders, badSparseFiles, noArchives } from "../support/images/hostile-headers.ts";
+import { startImageNode } from "../support/images/image-node.ts";
+import { layerOfBlob, sha256, testLayer } from "../support/images/layer.ts";
+import { expectLayerRefused, pullGoodImage, warmUp } from "../support/images/refusals.ts";
+import { tarArchive } from "../support/images/tar-archive.ts";
+import { needsRoot } from "../support/needs-root.ts";
+
+// CVE-2026-59873, CVE-2026-59874, CVE-2026-59875, GHSA-697p-8837-37h3, GHSA-g3rx-2m58-rr63
+test("headers that lie are refused", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  for (const { name, parts } of badHeaders) {
+    await t.test(name, async () => {
+      await expectLayerRefused(target, testLayer(parts), { withinMs: 1_000, growthMib: 32 });
+    });
+  }
+  await pullGoodImage(target);
+  deepEqual(await target.images.list(), []);
+});
+
+// CVE-2025-58183
+test("sparse files that announce too much are refused", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  for (const { name, parts } of badSparseFiles) {
+    await t.test(name, async () => {
+      await expectLayerRefused(target, testLayer(parts), { withinMs: 1_000, growthMib: 16 });
+    });
+  }
+  await pullGoodImage(target);
+});
+
+// CVE-2021-20291
+test("what is no archive is refused and holds up nothing", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  const archive = tarArchive(Array.from({ length: 500 }, (_, file) => ({ name: `f${file}`, content: `${file}` })));
+  const gzip = gzipSync(archive);
+  const zstd = zstdCompressSync(archive);
+  const flipped = Buffer.from(gzip);
+  flipped[flipped.length >> 1] = ~(flipped[flipped.length >> 1] ?? 0) & 0xff;
+  const cases = [
+    ...noArchives().map(([name, blob]) => [name, blob, "gzip"] as const),
+    ...noArchives().map(([name, blob]) => [`${name}, as zstd`, blob, "zstd"] as const),
+    ["gzip that ends early", gzip.subarray(0, gzip.length - 20), "gzip"],
+    ["gzip without its check", gzip.subarray(0, gzip.length - 8), "gzip"],
+    ["gzip with a wrong bit", flipped, "gzip"],
+    ["gzip with something behind it", Buffer.concat([gzip, Buffer.from("behind")]), "gzip"],
+    ["zstd that ends early", zstd.subarray(0, zstd.length - 20), "zstd"],
+    ["archive that ends in a header", archive.subarray(0, 512 * 3 + 100), "none"],
+  ] as const;
+  for (const [name, blob, compression] of cases) {
+    await t.test(name, async () => {
+      const layer = layerOfBlob(blob, sha256(archive), compression);
+      await expectLayerRefused(target, layer, { withinMs: 2_000, growthMib: 32 });
+      await pullGoodImage(target);
+    });
+  }
+});
