@@ -131,7 +131,7 @@ export interface ImageAdmin {
    */
   importArchive(
     archive: AsyncIterable<Uint8Array>,
-    options: { readonly name?: ImageReference },
+    options: { readonly name?: ImageReference; readonly pinned?: boolean },
     signal: AbortSignal,
   ): Promise<readonly Image[]>;
   /**

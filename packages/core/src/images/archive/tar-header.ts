@@ -10,6 +10,8 @@ export interface TarHeader {
   /** Bytes of data that follow. Default 0. */
   readonly size?: number;
   readonly link?: string;
+  /** Default 0o755 for directories, 0o644 for all else. */
+  readonly mode?: number;
 }
 
 const flags = { file: "0", link: "1", symlink: "2", directory: "5" } as const;
@@ -18,10 +20,10 @@ function octal(value: number, length: number): string {
   return `${value.toString(8).padStart(length - 1, "0")}\0`;
 }
 
-function block(name: string, flag: string, size: number, link: string): Buffer {
+function block(name: string, flag: string, size: number, link: string, mode: number): Buffer {
   const header = Buffer.alloc(blockBytes);
   header.write(name, 0, nameLimit, "utf8");
-  header.write(octal(flag === "5" ? 0o755 : 0o644, 8), 100, "latin1");
+  header.write(octal(mode, 8), 100, "latin1");
   header.write(octal(0, 8) + octal(0, 8), 108, "latin1");
   header.write(octal(size, 12) + octal(0, 12), 124, "latin1");
   header.write(" ".repeat(8), 148, "latin1");
@@ -32,6 +34,10 @@ function block(name: string, flag: string, size: number, link: string): Buffer {
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
   return header;
+}
+
+function defaultMode(type: TarHeader["type"]): number {
+  return type === "directory" ? 0o755 : 0o644;
 }
 
 /** Its length counts itself (POSIX pax, "Extended Header"). */
@@ -54,14 +60,14 @@ export function tarEnd(): Buffer {
 }
 
 /** The header of an entry (POSIX ustar), after a PAX header where a name or the size does not fit into it. */
-export function tarHeader({ name, type, size = 0, link = "" }: TarHeader): Buffer {
+export function tarHeader({ name, type, size = 0, link = "", mode = defaultMode(type) }: TarHeader): Buffer {
   const records = [
     ...(Buffer.byteLength(name) > nameLimit ? [paxRecord("path", name)] : []),
     ...(Buffer.byteLength(link) > nameLimit ? [paxRecord("linkpath", link)] : []),
     ...(size > octalLimit ? [paxRecord("size", String(size))] : []),
   ];
-  const header = block(name, flags[type], size > octalLimit ? 0 : size, link);
+  const header = block(name, flags[type], size > octalLimit ? 0 : size, link, mode);
   if (records.length === 0) return header;
   const data = Buffer.from(records.join(""));
-  return Buffer.concat([block("pax", "x", data.length, ""), data, tarPadding(data.length), header]);
+  return Buffer.concat([block("pax", "x", data.length, "", 0o644), data, tarPadding(data.length), header]);
 }

@@ -1,4 +1,5 @@
 export { createPodsandboxController } from "./controller.ts";
+export { type ImagePauseOptions, imagePauseRoots } from "./image-pause-roots.ts";
 export { pauseDirectory } from "./pause-directory.ts";
 export { sandboxIdAnnotation } from "./spec-annotations.ts";
 export type { PauseRoot, PauseRoots, PodsandboxHandler, PodsandboxOptions, RootfsMount } from "./types.ts";
