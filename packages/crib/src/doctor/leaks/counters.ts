@@ -2,8 +2,12 @@ import { bundles } from "./files/bundles.ts";
 import { fifos } from "./files/fifos.ts";
 import { mounts } from "./files/mounts.ts";
 import { runtimeState } from "./files/runtime-state.ts";
-import { snapshots } from "./files/snapshots.ts";
 import { sockets } from "./files/sockets.ts";
+import { blobs } from "./images/blobs.ts";
+import { images } from "./images/images.ts";
+import { partials } from "./images/partials.ts";
+import { pulls } from "./images/pulls.ts";
+import { snapshots } from "./images/snapshots.ts";
 import { cniCache } from "./network/cni-cache.ts";
 import { leases } from "./network/leases.ts";
 import { netns } from "./network/netns.ts";
@@ -34,6 +38,10 @@ export const counters: readonly LeakCounter[] = [
   bundles,
   runtimeState,
   snapshots,
+  blobs,
+  partials,
+  pulls,
+  images,
   rows,
   openFds,
 ];

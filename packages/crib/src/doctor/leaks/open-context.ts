@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ownerOf } from "@crib/core/sandbox";
 
+import { type ImageRows, readImageRows } from "./images/read-image-rows.ts";
 import { findDaemon } from "./processes/daemon-process.ts";
 import { type MarkedProcess, findMarkedProcesses } from "./processes/marked-processes.ts";
 import { readRows } from "./records/read-rows.ts";
@@ -21,6 +23,7 @@ export function fillLeakConfig(config: LeakConfig): Required<LeakConfig> {
     runtimeRoots: config.runtimeRoots ?? ["/run/containerd/runc"],
     namespace: config.namespace ?? "k8s.io",
     secondLookMs: config.secondLookMs ?? 300,
+    keepPartialsMs: config.keepPartialsMs ?? 600_000,
   };
 }
 
@@ -44,6 +47,7 @@ export async function openLeakContext(
   const byId = new Map(rows.map((row) => [row.id, row]));
   let marked: Promise<readonly MarkedProcess[]> | undefined;
   let daemon: Promise<number | undefined> | undefined;
+  let images: Promise<ImageRows> | undefined;
   return {
     config,
     rows,
@@ -58,6 +62,8 @@ export async function openLeakContext(
       return undefined;
     },
     marked: () => (marked ??= instance === undefined ? Promise.resolve([]) : findMarkedProcesses(instance)),
+    hasDatabase: existsSync(join(config.root, "metadata.db")),
+    images: () => (images ??= readImageRows(config.root)),
     daemon: () => (daemon ??= findDaemon(config.root)),
   };
 }

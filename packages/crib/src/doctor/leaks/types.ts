@@ -1,3 +1,4 @@
+import type { ImageRows } from "./images/read-image-rows.ts";
 import type { MarkedProcess } from "./processes/marked-processes.ts";
 import type { SandboxRow } from "./records/read-rows.ts";
 
@@ -24,6 +25,11 @@ export interface LeakConfig {
    * leak, and the kernel takes network devices down some time after their namespace. Default 300.
    */
   readonly secondLookMs?: number;
+  /**
+   * Milliseconds for which blobs and layers may be there that nothing leads to: those of a pull that failed and will be tried
+   * again. Default 600,000. With 0 whatever nothing leads to is counted.
+   */
+  readonly keepPartialsMs?: number;
 }
 
 /** One thing on the host that belongs to no row of the daemon. */
@@ -54,6 +60,10 @@ export interface LeakContext {
   readonly rows: readonly SandboxRow[];
   /** Names of things in the records that could not be read: database, single rows. */
   readonly unreadable: readonly string[];
+  /** Whether there is a database at all. */
+  readonly hasDatabase: boolean;
+  /** What the database says of images, pulls and snapshots. One reading, shared; rejects when it cannot be read. */
+  readonly images: () => Promise<ImageRows>;
   /** Processes that carry this daemon's marker. One scan, shared. */
   readonly marked: () => Promise<readonly MarkedProcess[]>;
   /** Process of the daemon; undefined when it does not run. */

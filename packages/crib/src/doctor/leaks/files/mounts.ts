@@ -3,27 +3,49 @@ import { realpath } from "node:fs/promises";
 import { readMounts } from "@crib/linux";
 
 import { idOfPath } from "../id-names.ts";
-import type { Finding, LeakCounter } from "../types.ts";
+import type { Finding, LeakContext, LeakCounter } from "../types.ts";
+import { isOwned, listSnapshotMounts, type SnapshotMount } from "./snapshot-mounts.ts";
 
 /**
  * Mounts in the directories of pods: shm, pinned namespaces other than the network's (those are counted as `netns`), root
- * file systems. A mount without an id in its path is the administrator's, such as a disk for the root directory.
+ * file systems; and mounts of snapshots wherever they are. Any other mount without an id in its path is the administrator's,
+ * such as a disk for the root directory.
  */
 export const mounts: LeakCounter = {
   name: "mounts",
-  async find({ config, unheld }): Promise<readonly Finding[]> {
+  async find(context): Promise<readonly Finding[]> {
+    const { config, unheld } = context;
     const bases = await Promise.all([config.root, config.state].map(resolved));
     const all = await readMounts();
-    return all.flatMap(({ mountPoint, type }) => {
-      const id = bases.map((base) => idOfPath(base, mountPoint)).find((each) => each !== undefined);
+    const idOf = (path: string): string | undefined =>
+      bases.map((base) => idOfPath(base, path)).find((each) => each !== undefined);
+    const ofPods = all.flatMap(({ mountPoint, type }) => {
+      const id = idOf(mountPoint);
       if (id === undefined) return [];
       // A pod's shim keeps its root file system until RemovePodSandbox; what else is mounted ends with StopPodSandbox.
       const why = unheld(id, mountPoint.includes("/tasks/") ? "files" : "network");
       if (why === undefined) return [];
       return [{ counter: "mounts", what: `mounted ${type}`, path: mountPoint, why, rowId: id }];
     });
+    const others = (await listSnapshotMounts(config.root, all)).filter(
+      ({ mount }) => idOf(mount.mountPoint) === undefined,
+    );
+    return [...ofPods, ...(await unownedMounts(context, others))];
   },
 };
+
+async function unownedMounts(context: LeakContext, mounts: readonly SnapshotMount[]): Promise<readonly Finding[]> {
+  if (mounts.length === 0) return [];
+  const { snapshots } = await context.images();
+  return mounts
+    .filter((each) => !isOwned(each, snapshots, context))
+    .map(({ mount, dirs }) => ({
+      counter: "mounts",
+      what: `mounted ${mount.type} of snapshots ${dirs.slice(0, 3).join(", ")}`,
+      path: mount.mountPoint,
+      why: "no pod owns what it shows",
+    }));
+}
 
 /** The mount table has no symbolic links. */
 async function resolved(path: string): Promise<string> {

@@ -15,9 +15,14 @@ export interface LeakScene extends AsyncDisposable {
   readonly instance: string;
   /** A new id of this daemon, without a row. */
   newId(): string;
+  /** Puts rows of images, pulls and snapshots into the database, which it makes where there is none. */
+  addImageRows(rows: Partial<Record<"images" | "pulls" | "snapshots", readonly StoredRow[]>>): Promise<void>;
   /** Makes a row with its directories and copy, and gives its id. */
   addRow(state: SandboxState, change?: Partial<SandboxRecord>): Promise<string>;
 }
+
+/** A record as a table has it. */
+type StoredRow = Readonly<Record<string, unknown>> & { readonly id: string; readonly state: string };
 
 /** Makes an empty scene. `shared` has directories that several daemons of one machine use together. */
 export async function makeLeakScene(shared?: LeakScene): Promise<LeakScene> {
@@ -39,13 +44,30 @@ export async function makeLeakScene(shared?: LeakScene): Promise<LeakScene> {
     await mkdir(each, { recursive: true });
   }
   await writeFile(join(root, "instance"), `${instance}\n`);
-  const config = { root, state, netnsDir, shimSocketDir, cniConfDirs: [join(dir, "net.d")], secondLookMs: 20 };
+  const config = {
+    root,
+    state,
+    netnsDir,
+    shimSocketDir,
+    cniConfDirs: [join(dir, "net.d")],
+    secondLookMs: 20,
+    keepPartialsMs: 0,
+  };
   return {
     config: { ...config, ipamDirs: [ipamDir], runtimeRoots: [runtimeRoot] },
     ipamDir,
     runtimeRoot,
     instance,
     newId: () => newSandboxId(instance),
+    async addImageRows(rows): Promise<void> {
+      await using database = await openDatabase(join(root, "metadata.db"));
+      for (const [table, records] of Object.entries(rows)) {
+        const insert = database.sqlite.prepare(
+          `INSERT OR REPLACE INTO ${table} (id, state, checksum, record) VALUES (?, ?, '', ?)`,
+        );
+        for (const record of records) insert.run(record.id, record.state, JSON.stringify(record));
+      }
+    },
     async addRow(rowState, change = {}): Promise<string> {
       const id = newSandboxId(instance);
       const record = makeRecord(id, rowState, config);

@@ -152,7 +152,24 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   bundles: ({ config }, id) => directory(join(config.state, "tasks", id)),
   "runc-state": ({ runtimeRoot }, id) => directory(join(runtimeRoot, "k8s.io", id)),
-  snapshots: ({ config }, id) => directory(join(config.root, "snapshots", `${id}-rootfs`)),
+  snapshots: async (scene) => {
+    await scene.addImageRows({});
+    return await directory(join(scene.config.root, "snapshots", "7"));
+  },
+  blobs: async (scene, id) => {
+    await scene.addImageRows({});
+    return await file(join(scene.config.root, "content", "blobs", "sha256", id), "x");
+  },
+  partials: ({ config }, id) => file(join(config.root, "content", "ingest", `sha256-${id}`), "x"),
+  pulls: async (scene, id) => {
+    const createdAt = new Date().toISOString();
+    await scene.addImageRows({ pulls: [{ id, state: "pulling", createdAt, plan: { reference: "x" }, facts: {} }] });
+    return undo(() => {});
+  },
+  images: async (scene, id) => {
+    await scene.addImageRows({});
+    return await directory(join(scene.config.root, "images", id));
+  },
   rows: ({ config }, id) => directory(join(config.root, "sandboxes", id)),
   "open-fds": async ({ config }, id) => {
     // This process takes the daemon's part: it holds the lock, and a file of the pod.
