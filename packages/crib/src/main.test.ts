@@ -26,7 +26,19 @@ test("version prints one line, or JSON", async () => {
 });
 
 test("every command has a help with its flags", async () => {
-  const commands = ["serve", "demo", "doctor", "trace", "inspect", "pull", "images", "rmi", "image", "config", "version"];
+  const commands = [
+    "serve",
+    "demo",
+    "doctor",
+    "trace",
+    "inspect",
+    "pull",
+    "images",
+    "rmi",
+    "image",
+    "config",
+    "version",
+  ];
   const helps = await Promise.all(commands.map((command) => crib(command, "--help")));
   for (const [index, help] of helps.entries()) {
     equal(help.code, 0);
