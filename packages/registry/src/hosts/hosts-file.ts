@@ -25,7 +25,9 @@ export interface HostEntry {
 const defaultDialMs = 30_000;
 const texts = z.union([z.string(), z.array(z.string())], { error: "expected a text or a list of texts" });
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-const headerValue = /^[\t\x20-\x7e]*$/;
+// The value is not repeated in messages: it may be a token.
+const headerError = "expected a text or a list of texts that a header can have";
+const headerValue = z.string({ error: headerError }).regex(/^[\t\x20-\x7e]*$/, { error: headerError });
 
 const entrySchema = z.object({
   capabilities: z
@@ -46,12 +48,8 @@ const entrySchema = z.object({
   skip_verify: z.boolean({ error: "expected true or false" }).optional(),
   header: z
     .record(
-      z.string().regex(headerName),
-      z.union(
-        [z.string().regex(headerValue), z.array(z.string().regex(headerValue))],
-        // The value is not repeated: it may be a token.
-        { error: "expected a text or a list of texts that a header can have" },
-      ),
+      z.string().regex(headerName, { error: "expected names that headers can have" }),
+      z.union([headerValue, z.array(headerValue)], { error: headerError }),
       { error: "expected names of headers with texts" },
     )
     .optional(),

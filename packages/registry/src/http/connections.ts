@@ -70,7 +70,8 @@ let systemAuthorities: readonly string[] | undefined;
 function authorities(): readonly string[] {
   if (systemAuthorities === undefined) {
     const system = getCACertificates("system");
-    systemAuthorities = system.length > 0 ? system : getCACertificates("default");
+    // A directory of authorities has each one under several names, and each costs time for every context.
+    systemAuthorities = [...new Set(system.length > 0 ? system : getCACertificates("default"))];
   }
   return systemAuthorities;
 }
