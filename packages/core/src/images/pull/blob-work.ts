@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { Code, hasCode } from "@crib/errdefs";
 import { type Digest, digestAlgorithm } from "@crib/oci-spec";
 
@@ -7,6 +9,9 @@ import type { Deletions } from "../garbage/deletions.ts";
 import type { ImageSource } from "../sources/image-source.ts";
 import { Places } from "./places.ts";
 import { type TransferPlaces, transferBlob } from "./transfer-blob.ts";
+
+/** Milliseconds between two looks at a partial file that an import writes. */
+const pollMs = 100;
 
 /** What blobs are fetched with. */
 export interface BlobDeps {
@@ -66,22 +71,25 @@ export class BlobWork {
     this.#claims--;
     using _turn = await this.#turn.take(new AbortController().signal);
     if (this.#claims > 0) return;
-    const ingest = this.#ingest;
-    this.#ingest = undefined;
-    await ingest?.close();
+    await this.#close();
     if (this.#claims === 0) this.#forget();
   }
 
   /** Settles when all bytes are there, right or not. Rejects as the source does, or with the reason of `signal`. */
   async fetch(fetcher: Fetcher, follower: BlobFollower, signal: AbortSignal): Promise<void> {
     using _turn = await this.#turn.take(signal);
-    await this.#deps.deletions.settled(this.digest);
-    if (!this.#ingest) this.#stored = await this.#deps.content.find(this.digest);
-    if (this.#stored) return await follower.opened(this.#stored.path, this.#stored.size);
-    const ingest = await this.#openIngest();
+    await this.#open(signal);
+    const ingest = this.#ingest;
+    if (!ingest) return await follower.opened(this.#stored?.path ?? "", this.#stored?.size ?? 0);
     if (ingest.written === this.size) return await follower.opened(ingest.path, ingest.written);
     const from = { source: fetcher.source, places: fetcher.places, skipHosts: this.#skipHosts };
-    await transferBlob(this.#deps.transfers, from, ingest, follower, this.#sources, signal);
+    try {
+      await transferBlob(this.#deps.transfers, from, ingest, follower, this.#sources, signal);
+    } catch (reason) {
+      // A full disk has cost the partial file; whoever goes on begins with a new one.
+      if (hasCode(reason, Code.ResourceExhausted)) await this.#close();
+      throw reason;
+    }
   }
 
   /** Says that the bytes were hashed and are right. */
@@ -104,32 +112,53 @@ export class BlobWork {
     using _turn = await this.#turn.take(signal);
     if (this.#stored) await this.#deps.content.delete(this.digest);
     else await this.#ingest?.restart();
-    this.#skipHosts = this.#stored || this.#isResumed ? new Set() : this.#sources;
-    this.#stored = undefined;
-    this.#sources = new Set();
-    this.#isResumed = false;
+    this.#avoid();
   }
 
-  /** Makes the bytes a blob of the store if all of them are here; hashes them first unless somebody has. */
+  /** Makes the bytes a blob of the store if all of them are here; hashes them first unless somebody has. DataLoss drops them. */
   async commit(): Promise<void> {
     using _turn = await this.#turn.take(new AbortController().signal);
     const ingest = this.#ingest;
     if (!ingest || ingest.written !== this.size) return;
+    this.#ingest = undefined;
     try {
       await ingest.commit(this.#isVerified);
-      this.#ingest = undefined;
     } catch (reason) {
-      if (hasCode(reason, Code.DataLoss)) this.#ingest = undefined;
+      this.#avoid();
       throw reason;
+    } finally {
+      await ingest.close();
     }
     this.#stored = await this.#deps.content.find(this.digest);
   }
 
-  async #openIngest(): Promise<Ingest> {
-    if (this.#ingest) return this.#ingest;
-    const ingest = await this.#deps.content.openIngest(this.digest, this.size);
-    this.#isResumed = ingest.written > 0;
-    this.#ingest = ingest;
-    return ingest;
+  /** Finds the blob in the store, or takes up its partial file; waits while somebody else writes that. */
+  async #open(signal: AbortSignal): Promise<void> {
+    while (!this.#ingest) {
+      await this.#deps.deletions.settled(this.digest);
+      this.#stored = await this.#deps.content.find(this.digest);
+      if (this.#stored) return;
+      try {
+        this.#ingest = await this.#deps.content.openIngest(this.digest, this.size);
+        this.#isResumed = this.#ingest.written > 0;
+      } catch (reason) {
+        if (!hasCode(reason, Code.AlreadyExists)) throw reason;
+        await sleep(pollMs, undefined, { signal });
+      }
+    }
+  }
+
+  async #close(): Promise<void> {
+    const ingest = this.#ingest;
+    this.#ingest = undefined;
+    await ingest?.close();
+  }
+
+  /** What gave a damaged copy is not asked again; of one that was resumed nobody knows who is to blame. */
+  #avoid(): void {
+    this.#skipHosts = this.#stored || this.#isResumed ? new Set() : this.#sources;
+    this.#stored = undefined;
+    this.#sources = new Set();
+    this.#isResumed = false;
   }
 }

@@ -120,8 +120,14 @@ export class LayerWork {
   /** A blob that an image needs and that was lost comes back, although its layer is there. */
   async #fetchOnly({ blob, fetcher, layer }: LayerMaker, signal: AbortSignal): Promise<void> {
     const grew = (downloaded: number): void => this.#tell({ state: "downloading", downloaded, unpacked: layer.size });
-    await blob.fetch(fetcher, { opened: async () => {}, grew }, signal);
-    await blob.commit();
+    for (let left = refetches; ; left--) {
+      await blob.fetch(fetcher, { opened: async () => {}, grew }, signal);
+      try {
+        return await blob.commit();
+      } catch (reason) {
+        if (left === 0 || !hasCode(reason, Code.DataLoss)) throw reason;
+      }
+    }
   }
 
   async #unpack(maker: LayerMaker, signal: AbortSignal): Promise<Unpacked> {

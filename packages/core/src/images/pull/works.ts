@@ -7,7 +7,8 @@ import { type LayerDeps, LayerWork } from "./layer-work.ts";
 export class Works {
   readonly #blobDeps: BlobDeps;
   readonly #layerDeps: LayerDeps;
-  readonly #blobs = new Map<Digest, BlobWork>();
+  /** By digest and size, since a manifest may state a wrong size, which is nobody else's concern. */
+  readonly #blobs = new Map<string, BlobWork>();
   readonly #layers = new Map<Digest, LayerWork>();
 
   constructor(blobDeps: BlobDeps, layerDeps: LayerDeps) {
@@ -16,10 +17,11 @@ export class Works {
   }
 
   blob(digest: Digest, size: number): BlobWork {
-    const known = this.#blobs.get(digest);
+    const key = `${digest} ${size}`;
+    const known = this.#blobs.get(key);
     if (known) return known;
-    const work = new BlobWork(this.#blobDeps, digest, size, () => this.#blobs.delete(digest));
-    this.#blobs.set(digest, work);
+    const work = new BlobWork(this.#blobDeps, digest, size, () => this.#blobs.delete(key));
+    this.#blobs.set(key, work);
     return work;
   }
 

@@ -1,0 +1,83 @@
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import { test } from "node:test";
+
+import { Code } from "@crib/errdefs";
+
+import { removeImage } from "../remove/remove-image.ts";
+import { fakeImage, fakeIndex } from "../testing/fake-registry.ts";
+import { ImageFixture } from "../testing/image-fixture.ts";
+import { pullImage } from "./pull-image.ts";
+
+const image = fakeImage(["base layer", "middle layer", "top layer"]);
+const index = fakeIndex(image.manifest);
+const nothing = { blobs: 0, partials: 0, layers: 0, directories: 0, pulls: 0 };
+const everything = { blobs: 6, partials: 0, layers: 3, directories: 3, pulls: 0 };
+const points = ["before", "inside", "after"] as const;
+
+for (const { name } of pullImage.steps) {
+  for (const point of points) {
+    test(`PullImage undoes a failure ${point} ${name}, and the next try succeeds`, async (t) => {
+      const node = await ImageFixture.open(t, { faults: `PullImage/${name}@${point}=fail*1` });
+      node.registry.tag("busybox", image, index);
+      await rejects(node.pull("busybox"), { code: Code.Internal, message: /injected fault/ });
+      deepEqual(node.images.list(), []);
+      const { pulls, directories, layers } = await node.counts();
+      deepEqual({ pulls, directories }, { pulls: 0, directories: layers }, "no row and no half layer is left");
+      const pulled = await node.pull("busybox");
+      equal(pulled.id, image.id);
+      deepEqual(await node.counts(), everything);
+    });
+
+    test(`what a failure ${point} ${name} of PullImage left is collected`, async (t) => {
+      const node = await ImageFixture.open(t, { faults: `PullImage/${name}@${point}=fail*1` });
+      node.registry.tag("busybox", image, index);
+      await rejects(node.pull("busybox"));
+      await node.images.collectGarbage(t.signal, { abandonedToo: true });
+      deepEqual(await node.counts(), nothing);
+    });
+  }
+}
+
+for (const name of ["layers.fetch", "layers.unpack"]) {
+  test(`an undo of ${name} that fails keeps the row and is tried again`, async (t) => {
+    const faults = `PullImage/layers.commit@before=fail*1;PullImage/${name}!undo@before=fail*2`;
+    const node = await ImageFixture.open(t, { faults });
+    node.registry.tag("busybox", image, index);
+    await rejects(node.pull("busybox"));
+    equal(node.rows("pulls").length, 1);
+    while (node.rows("pulls").length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await node.images.collectGarbage(t.signal, { abandonedToo: true });
+    deepEqual(await node.counts(), nothing);
+  });
+}
+
+for (const { name } of removeImage.steps) {
+  for (const point of points) {
+    test(`RemoveImage goes on after a failure ${point} ${name}`, async (t) => {
+      const node = await ImageFixture.open(t, { faults: `RemoveImage/${name}@${point}=fail*1` });
+      node.registry.tag("busybox", image, index);
+      await node.pull("busybox");
+      await rejects(node.images.remove("busybox"), { code: Code.Internal });
+      equal(node.images.find(image.id), undefined, "it is gone for everybody at once");
+      while (node.rows("images").length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      deepEqual(await node.counts(), nothing);
+    });
+
+    test(`a pull of an image whose removal stands ${point} ${name} brings it back whole`, async (t) => {
+      const faults = `RemoveImage/${name}@${point}=fail*1`;
+      const node = await ImageFixture.open(t, {
+        faults,
+        retries: { schedule: () => {}, cancel: () => {}, stop: () => {} },
+      });
+      node.registry.tag("busybox", image, index);
+      await node.pull("busybox");
+      await rejects(node.images.remove("busybox"));
+      await node.pull("busybox");
+      deepEqual(await node.counts(), everything);
+      await node.restart();
+      await node.images.collectGarbage(t.signal);
+      equal(node.images.find("busybox")?.id, image.id);
+      deepEqual(await node.counts(), everything);
+    });
+  }
+}
