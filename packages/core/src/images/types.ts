@@ -141,6 +141,9 @@ export interface ImageAdmin {
   exportArchive(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Hashes every blob of the store, off the main thread, one after another. Changes nothing. */
   verify(signal: AbortSignal): AsyncIterable<BlobVerdict>;
-  /** Removes now what nothing leads to; partial files only once they are older than configured. */
-  collectGarbage(signal: AbortSignal): Promise<Collected>;
+  /**
+   * Removes now what nothing leads to. What a failed pull had is kept for its next try for as long as configured, unless
+   * `abandonedToo`.
+   */
+  collectGarbage(signal: AbortSignal, options?: { readonly abandonedToo?: boolean }): Promise<Collected>;
 }
