@@ -1,8 +1,10 @@
 import type { Images } from "@crib/core";
 import type { ImageFsUsage } from "@crib/cri";
 
-/** Milliseconds for which a measurement is given again: clients ask often, and writable layers have to be walked through. */
-const keptMs = 1_000;
+/** Milliseconds for which a measurement is given again, at least and at most. */
+const keptMs = { min: 1_000, max: 60_000 };
+/** How much longer it is given again than it took: writable layers are walked through, and clients ask often. */
+const restFactor = 20;
 /** Milliseconds for one measurement; whoever asks may give up earlier. */
 const budgetMs = 60_000;
 
@@ -22,12 +24,15 @@ export function createImageFs(
     return { images: both, containers: both };
   };
   const start = (): Promise<ImageFsUsage> => {
+    const begun = performance.now();
     const usage = measure();
     kept = { usage, until: Number.POSITIVE_INFINITY };
-    usage.then(
-      () => (kept = { usage, until: performance.now() + keptMs }),
-      () => (kept = undefined),
-    );
+    const keep = (): void => {
+      const now = performance.now();
+      const rest = Math.max(keptMs.min, Math.min(keptMs.max, restFactor * (now - begun)));
+      kept = { usage, until: now + rest };
+    };
+    usage.then(keep, () => (kept = undefined));
     return usage;
   };
   return async (signal) => {

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 
 import { addEndpoint } from "../endpoint-flags.ts";
 import type { EndpointOptions } from "../endpoint.ts";
+import type { CollectOptions } from "./collect.ts";
 import type { ExportOptions } from "./export.ts";
 import type { ImportOptions } from "./import.ts";
 import type { ListOptions } from "./list.ts";
@@ -29,7 +30,8 @@ export function addImageCommands(program: Command): void {
     .action(async (options: EndpointOptions) => (await import("./verify.ts")).verifyCommand(options));
   addEndpoint(image.command("gc"))
     .description("remove now what no image needs any more, which otherwise happens in time")
-    .action(async (options: EndpointOptions) => (await import("./collect.ts")).collectCommand(options));
+    .option("--partials", "also what failed pulls left to be resumed")
+    .action(async (options: CollectOptions) => (await import("./collect.ts")).collectCommand(options));
 }
 
 function addPull(program: Command): void {

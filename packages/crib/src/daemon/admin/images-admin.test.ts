@@ -271,6 +271,7 @@ test("verification tells of each blob, collection what it took away, and both wa
   ]);
   const { blobs, bytes, snapshots, partials } = await client.collect({});
   deepEqual([blobs, bytes, snapshots, partials], [1n, 2n ** 40n, 3n, 4n]);
+  equal((await client.collect({ abandonedToo: true })).partials, 5n);
   gate.isOpen = false;
   await rejects(client.collect({}), { code: Code.Unavailable });
   await rejects(client.import(chunksOf(Buffer.alloc(10), 10)), { code: Code.Unavailable });

@@ -170,6 +170,7 @@ const images = z.strictObject({
     .max(100)
     .optional()
     .describe("Layers of one image that are transferred at a time."),
+  max_total_downloads: positiveCount.max(1_000).optional().describe("The same of all images together."),
   unpack_workers: positiveCount.max(64).optional().describe("Layers of all images that are unpacked at a time."),
   sync: z
     .boolean()

@@ -65,6 +65,7 @@ test("images and registries have the documented defaults", () => {
   equal(registry.stallMs, 30_000);
   equal(images.pauseImage, "");
   equal(images.maxConcurrentDownloads, 3);
+  equal(images.maxTotalDownloads, 8);
   equal(images.unpackWorkers, 2);
   equal(images.sync, true);
   equal(images.keepPartialsMs, 600_000);

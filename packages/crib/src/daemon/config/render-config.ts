@@ -58,6 +58,7 @@ export function renderConfig(config: DaemonConfig): string {
     table("images", "images", {
       pause_image: images.pauseImage,
       max_concurrent_downloads: images.maxConcurrentDownloads,
+      max_total_downloads: images.maxTotalDownloads,
       unpack_workers: images.unpackWorkers,
       sync: images.sync,
       keep_partials: formatDuration(images.keepPartialsMs),

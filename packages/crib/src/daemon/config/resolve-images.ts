@@ -26,6 +26,7 @@ export function resolveImages(images: ConfigFile["images"]): ImagesConfig {
   return {
     pauseImage: images?.pause_image ?? "",
     maxConcurrentDownloads: images?.max_concurrent_downloads ?? 3,
+    maxTotalDownloads: images?.max_total_downloads ?? 8,
     unpackWorkers: images?.unpack_workers ?? 2,
     sync: images?.sync ?? true,
     keepPartialsMs: parseDuration(images?.keep_partials ?? "10m") ?? 0,

@@ -14,7 +14,9 @@ function configOf(text: string): DaemonConfig {
 }
 
 test("budgets of steps that exist are taken", () => {
-  const config = configOf('[flow]\nbudgets = { "network.attach" = "1s" }\nundo_budgets = { "namespaces.pin" = "1s" }');
+  const config = configOf(
+    '[flow]\nbudgets = { "network.attach" = "1s" }\nundo_budgets = { "namespaces.pin" = "1s", "layers.fetch" = "2s" }',
+  );
   deepEqual(unknownSteps(config), []);
   refuseUnknownSteps(config);
 });

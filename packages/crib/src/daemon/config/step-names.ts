@@ -1,3 +1,4 @@
+import { pullImage, removeImage } from "@crib/core/images";
 import { sandboxFlows } from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
 
@@ -6,7 +7,12 @@ import type { DaemonConfig } from "./types.ts";
 
 /** One sentence for each budget of a step that no flow has: a mistyped name would otherwise change nothing, unnoticed. */
 export function unknownSteps({ flow }: DaemonConfig): readonly string[] {
-  const known = [...new Set(sandboxFlows.flatMap(({ steps }) => steps.map(({ name }) => name)))];
+  const flows: readonly { readonly steps: readonly { readonly name: string }[] }[] = [
+    ...sandboxFlows,
+    pullImage,
+    removeImage,
+  ];
+  const known = [...new Set(flows.flatMap(({ steps }) => steps.map(({ name }) => name)))];
   return (["budgets", "undo_budgets"] as const).flatMap((table) =>
     Object.keys(table === "budgets" ? flow.budgetsMs : flow.undoBudgetsMs)
       .filter((step) => !known.includes(step))

@@ -82,6 +82,8 @@ export interface ImagesConfig {
   readonly pauseImage: string;
   /** Layers of one image that are transferred at a time. */
   readonly maxConcurrentDownloads: number;
+  /** Layers of all images that are transferred at a time. */
+  readonly maxTotalDownloads: number;
   /** Layers of all images that are unpacked at a time. */
   readonly unpackWorkers: number;
   /** Whether an image is on the disk before its row is written. */

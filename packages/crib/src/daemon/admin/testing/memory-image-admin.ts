@@ -48,7 +48,10 @@ export class MemoryImageAdmin extends MemoryImages implements ImageAdmin {
     yield* this.verdicts;
   }
 
-  async collectGarbage(): Promise<Collected> {
-    return { blobs: 1, bytes: 2 ** 40, snapshots: 3, partials: 4 };
+  async collectGarbage(
+    _signal: AbortSignal,
+    { abandonedToo = false }: { readonly abandonedToo?: boolean } = {},
+  ): Promise<Collected> {
+    return { blobs: 1, bytes: 2 ** 40, snapshots: 3, partials: abandonedToo ? 5 : 4 };
   }
 }
