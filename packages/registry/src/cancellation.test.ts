@@ -71,7 +71,10 @@ test("an aborted signal asks nothing; a timeout is DeadlineExceeded", async (t) 
   equal(stage.registry.requests.length, 0);
   stage.registry.script({ path: "/manifests/" }, silence);
   const late = AbortSignal.timeout(30);
-  await rejects(stage.client.fetchManifest(referenceOf(stage), {}, late), { code: Code.DeadlineExceeded });
+  await rejects(stage.client.fetchManifest(referenceOf(stage), {}, late), {
+    code: Code.DeadlineExceeded,
+    message: `fetching manifest "${stage.registry.host}/team/app:v1": The operation was aborted due to timeout`,
+  });
 });
 
 test("the signal ends a stream that waits, and one that nobody reads", async (t) => {

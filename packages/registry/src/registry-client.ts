@@ -1,12 +1,12 @@
 import { Code, StatusError } from "@crib/errdefs";
 import { type Descriptor, formatReference, type ImageReference, parseDigest, parseReference } from "@crib/oci-spec";
 
+import { cancelled } from "./failures/cancelled.ts";
 import { BlobTransfer } from "./fetch/blob-transfer.ts";
 import { fetchManifest } from "./fetch/manifest.ts";
 import { choose, type FetchRequest } from "./fetch/request.ts";
 import { fetchSmallBlob } from "./fetch/small-blob.ts";
 import { Endpoints } from "./hosts/endpoints.ts";
-import { cancelled } from "./http/cancelled.ts";
 import { proxyVariables } from "./http/connections.ts";
 import { Transport } from "./http/transport.ts";
 import { resolveSettings } from "./settings.ts";
@@ -107,7 +107,7 @@ class Client implements RegistryClient {
     doing: string,
     signal: AbortSignal,
   ): Promise<FetchRequest> {
-    if (signal.aborted) throw cancelled(signal);
+    if (signal.aborted) throw cancelled(signal, doing);
     // References become parts of paths and URLs; one that was put together by hand is checked like any other.
     const reference = parseReference(formatReference(given));
     const all = await this.#endpoints.of(reference.registry);

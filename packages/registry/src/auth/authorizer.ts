@@ -3,8 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { Code } from "@crib/errdefs";
 
 import { BoundedMap } from "../bounded-map.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
 import type { Endpoint } from "../hosts/endpoint.ts";
-import { RequestFailure } from "../http/request-failure.ts";
 import type { Credentials } from "../types.ts";
 import { basicHeader } from "./basic.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";

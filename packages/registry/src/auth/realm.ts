@@ -2,9 +2,9 @@ import { isIP } from "node:net";
 
 import { Code } from "@crib/errdefs";
 
+import { RequestFailure } from "../failures/request-failure.ts";
+import { showText } from "../failures/show-text.ts";
 import { hostnameOf } from "../hosts/host-name.ts";
-import { RequestFailure } from "../http/request-failure.ts";
-import { showText } from "../http/show-text.ts";
 
 const limitChars = 2 << 10;
 

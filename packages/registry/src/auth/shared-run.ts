@@ -1,4 +1,4 @@
-import { cancelled } from "../http/cancelled.ts";
+import { cancelled } from "../failures/cancelled.ts";
 
 /** Runs equal work once for all who want it at the same time; it ends early only when nobody waits for it any more. */
 export class SharedRuns<T> {

@@ -1,7 +1,7 @@
 import { Code } from "@crib/errdefs";
 import { z } from "zod";
 
-import { RequestFailure } from "../http/request-failure.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
 import type { Headers } from "../http/send.ts";
 import type { Credentials } from "../types.ts";
 import { basicHeader } from "./basic.ts";

@@ -1,6 +1,6 @@
+import { cancelled } from "../failures/cancelled.ts";
+import { Tries, withTries } from "../failures/tries.ts";
 import type { Endpoint } from "../hosts/endpoint.ts";
-import { cancelled } from "../http/cancelled.ts";
-import { Tries, withTries } from "../http/tries.ts";
 import type { Credentials } from "../types.ts";
 import { HostFailures } from "./host-failures.ts";
 import { type FetchRequest, findCredentials } from "./request.ts";
@@ -18,7 +18,7 @@ export async function acrossHosts<T>(
       const credentials = await findCredentials(request, endpoint);
       return await withTries(tries, async () => attempt(endpoint, credentials));
     } catch (reason) {
-      if (signal.aborted) throw cancelled(signal);
+      if (signal.aborted) throw cancelled(signal, doing);
       failures.add(endpoint.host, reason);
     }
   }

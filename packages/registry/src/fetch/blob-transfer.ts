@@ -3,9 +3,9 @@ import { createHash, type Hash } from "node:crypto";
 import { Code, StatusError } from "@crib/errdefs";
 import { type Descriptor, digestAlgorithm } from "@crib/oci-spec";
 
-import { cancelled } from "../http/cancelled.ts";
-import { RequestFailure } from "../http/request-failure.ts";
-import { Tries } from "../http/tries.ts";
+import { cancelled } from "../failures/cancelled.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
+import { Tries } from "../failures/tries.ts";
 import type { BlobStream } from "../types.ts";
 import { HostFailures } from "./host-failures.ts";
 import { type BlobHost, openRange, type OpenRange } from "./open-range.ts";
@@ -64,7 +64,7 @@ export class BlobTransfer implements BlobStream {
       this.#isOver = true;
       return;
     }
-    await this.#connect();
+    await this.#connect().catch((reason: unknown) => this.#end(reason));
     if (this.#range?.first !== 0) return;
     this.#offset = 0;
     this.#position = 0;
@@ -99,9 +99,14 @@ export class BlobTransfer implements BlobStream {
       }
       return undefined;
     } catch (reason) {
-      this.#leave();
-      throw reason;
+      return this.#end(reason);
     }
+  }
+
+  #end(reason: unknown): never {
+    this.#leave();
+    const { signal, doing } = this.#request;
+    throw signal.aborted ? cancelled(signal, doing) : reason;
   }
 
   /** One chunk from the open range; undefined when there is none, and the range is over or broken. */

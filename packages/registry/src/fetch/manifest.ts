@@ -1,11 +1,11 @@
 import { StatusError } from "@crib/errdefs";
 import { acceptedManifestTypes, type Digest, digestAlgorithm, digestOf, isDigest, parseManifest } from "@crib/oci-spec";
 
+import { RequestFailure } from "../failures/request-failure.ts";
+import { showText } from "../failures/show-text.ts";
 import { ask } from "../http/ask.ts";
 import { readWhole } from "../http/read-body.ts";
-import { RequestFailure } from "../http/request-failure.ts";
 import type { Answer } from "../http/send.ts";
-import { showText } from "../http/show-text.ts";
 import type { FetchedManifest } from "../types.ts";
 import { acrossHosts } from "./across-hosts.ts";
 import type { FetchRequest } from "./request.ts";

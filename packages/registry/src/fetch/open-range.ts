@@ -1,11 +1,11 @@
 import type { Descriptor } from "@crib/oci-spec";
 
+import type { Tries } from "../failures/tries.ts";
 import type { Endpoint } from "../hosts/endpoint.ts";
 import { ask } from "../http/ask.ts";
 import type { Body } from "../http/body.ts";
 import { contentLength } from "../http/read-body.ts";
 import type { Answer } from "../http/send.ts";
-import type { Tries } from "../http/tries.ts";
 import type { Credentials } from "../types.ts";
 import { parseContentRange } from "./content-range.ts";
 import type { FetchRequest } from "./request.ts";

@@ -1,6 +1,6 @@
 import { Code } from "@crib/errdefs";
 
-import { RequestFailure } from "../http/request-failure.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
 
 /** The failure of a host that serves something else than it was asked for. Asking it again would not help. */
 export function wrongContent(why: string): RequestFailure {

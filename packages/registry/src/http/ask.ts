@@ -1,13 +1,13 @@
 import { Code } from "@crib/errdefs";
 
 import { secretsOf } from "../auth/basic.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
+import { statusFailure } from "../failures/status-failure.ts";
 import type { Endpoint } from "../hosts/endpoint.ts";
 import type { Credentials } from "../types.ts";
 import { follow } from "./follow.ts";
 import { readStart } from "./read-body.ts";
-import { RequestFailure } from "./request-failure.ts";
 import type { Answer, Headers } from "./send.ts";
-import { statusFailure } from "./status-failure.ts";
 import type { Transport } from "./transport.ts";
 
 /** A GET below the distribution API's path. */

@@ -2,9 +2,9 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 
 import { Code } from "@crib/errdefs";
 
-import { cancelled } from "./cancelled.ts";
-import { RequestFailure } from "./request-failure.ts";
-import { socketFailure } from "./socket-failure.ts";
+import { cancelled } from "../failures/cancelled.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
+import { socketFailure } from "../failures/socket-failure.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How long a body may be silent, and who is told of it. */

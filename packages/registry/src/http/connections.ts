@@ -5,9 +5,9 @@ import { createSecureContext, getCACertificates, type SecureContext } from "node
 import { Code } from "@crib/errdefs";
 
 import { BoundedMap } from "../bounded-map.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
 import type { Endpoint, TlsMaterial } from "../hosts/endpoint.ts";
 import { hostnameOf, isLoopback } from "../hosts/host-name.ts";
-import { RequestFailure } from "./request-failure.ts";
 
 /** Kinds of connections that are kept at a time; further ones are made anew. */
 const agentLimit = 64;

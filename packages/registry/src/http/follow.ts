@@ -1,9 +1,9 @@
 import { Code } from "@crib/errdefs";
 
+import { RequestFailure } from "../failures/request-failure.ts";
+import { showUrl } from "../failures/show-text.ts";
 import { readStart } from "./read-body.ts";
-import { RequestFailure } from "./request-failure.ts";
 import type { Answer, Headers } from "./send.ts";
-import { showUrl } from "./show-text.ts";
 
 /** Sends one GET. `isForeign`: the URL is of another origin than the first one. */
 export type SendGet = (url: URL, headers: Headers, isForeign: boolean) => Promise<Answer>;

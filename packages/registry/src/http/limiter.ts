@@ -1,4 +1,4 @@
-import { cancelled } from "./cancelled.ts";
+import { cancelled } from "../failures/cancelled.ts";
 
 /** The right to have one request running on a host. */
 export interface Slot {

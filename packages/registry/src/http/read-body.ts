@@ -1,7 +1,7 @@
 import { Code } from "@crib/errdefs";
 
+import { RequestFailure } from "../failures/request-failure.ts";
 import type { Body } from "./body.ts";
-import { RequestFailure } from "./request-failure.ts";
 import type { Answer } from "./send.ts";
 
 /** The Content-Length of an answer, undefined without one (chunked). */

@@ -10,10 +10,10 @@ import { isIP } from "node:net";
 
 import { Code } from "@crib/errdefs";
 
+import { cancelled } from "../failures/cancelled.ts";
+import { RequestFailure } from "../failures/request-failure.ts";
+import { socketFailure } from "../failures/socket-failure.ts";
 import { Body, quietAfter } from "./body.ts";
-import { cancelled } from "./cancelled.ts";
-import { RequestFailure } from "./request-failure.ts";
-import { socketFailure } from "./socket-failure.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Header fields by name; several values become several lines. */

@@ -1,6 +1,8 @@
 import { Authorizer } from "../auth/authorizer.ts";
 import type { TokenTransport } from "../auth/token-request.ts";
 import { BoundedMap } from "../bounded-map.ts";
+import { speaksNoTls } from "../failures/socket-failure.ts";
+import { statusFailure } from "../failures/status-failure.ts";
 import type { Endpoint } from "../hosts/endpoint.ts";
 import type { Settings } from "../settings.ts";
 import { Connections } from "./connections.ts";
@@ -8,8 +10,6 @@ import { follow } from "./follow.ts";
 import { Limiter } from "./limiter.ts";
 import { readWhole } from "./read-body.ts";
 import { type Answer, type Headers, send } from "./send.ts";
-import { speaksNoTls } from "./socket-failure.ts";
-import { statusFailure } from "./status-failure.ts";
 
 /** One GET on behalf of an endpoint. */
 export interface EndpointGet {

@@ -1,7 +1,7 @@
-export { scriptCredentials } from "./auth-scripts.ts";
+export { scriptCredentials } from "./scripts/auth-scripts.ts";
 export { type Content, type Exchange, type Fault, serve, type ServeChanges } from "./exchange.ts";
-export type { FaultScript, Stage } from "./fault-script.ts";
-export { faultScripts } from "./fault-scripts.ts";
+export type { FaultScript, Stage } from "./scripts/fault-script.ts";
+export { faultScripts } from "./scripts/fault-scripts.ts";
 export {
   FaultyRegistry,
   type FaultyRegistryOptions,

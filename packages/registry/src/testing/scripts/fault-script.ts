@@ -1,6 +1,6 @@
 import type { Code } from "@crib/errdefs";
 
-import type { FaultyRegistry, ServedImage } from "./faulty-registry.ts";
+import type { FaultyRegistry, ServedImage } from "../faulty-registry.ts";
 
 /** What a script plays on. */
 export interface Stage {

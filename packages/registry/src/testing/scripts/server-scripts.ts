@@ -1,8 +1,8 @@
 import { Code } from "@crib/errdefs";
 
-import type { Fault } from "./exchange.ts";
+import type { Fault } from "../exchange.ts";
+import { hangUp, rawAnswer, silence, status } from "../faults.ts";
 import { type FaultScript, manifestPath } from "./fault-script.ts";
-import { hangUp, rawAnswer, silence, status } from "./faults.ts";
 
 function onManifest(
   name: string,

@@ -1,8 +1,8 @@
 import { Code } from "@crib/errdefs";
 
-import type { Fault } from "./exchange.ts";
+import type { Fault } from "../exchange.ts";
+import { flipped, gzipped, serveWith, status } from "../faults.ts";
 import { type FaultScript, manifestPath } from "./fault-script.ts";
-import { flipped, gzipped, serveWith, status } from "./faults.ts";
 
 const ociManifest = { "content-type": "application/vnd.oci.image.manifest.v1+json" };
 

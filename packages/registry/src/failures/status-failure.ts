@@ -1,9 +1,9 @@
 import { Code } from "@crib/errdefs";
 
+import type { Answer } from "../http/send.ts";
 import { errorText } from "./error-text.ts";
 import { RequestFailure } from "./request-failure.ts";
 import { parseRetryAfter } from "./retry-after.ts";
-import type { Answer } from "./send.ts";
 
 const byStatus: Readonly<Record<number, Code>> = {
   400: Code.InvalidArgument,

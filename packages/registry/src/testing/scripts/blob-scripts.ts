@@ -1,8 +1,8 @@
 import { Code } from "@crib/errdefs";
 
-import type { Exchange, Fault, ServeChanges } from "./exchange.ts";
+import type { Exchange, Fault, ServeChanges } from "../exchange.ts";
+import { flip, flipped, hangUp, serveWith, silence, status } from "../faults.ts";
 import { type FaultScript, layerPath } from "./fault-script.ts";
-import { flip, flipped, hangUp, serveWith, silence, status } from "./faults.ts";
 
 const lengthOf = ({ content }: Exchange): number => content?.bytes.length ?? 0;
 const breakAt = (part: number, changes: ServeChanges = {}): Fault =>

@@ -2,8 +2,8 @@ import { STATUS_CODES } from "node:http";
 
 import { z } from "zod";
 
-import { readStart } from "./read-body.ts";
-import type { Answer } from "./send.ts";
+import { readStart } from "../http/read-body.ts";
+import type { Answer } from "../http/send.ts";
 import { showText } from "./show-text.ts";
 
 const limitBytes = 8 << 10;

@@ -1,8 +1,8 @@
 import { Code } from "@crib/errdefs";
 
-import type { Fault } from "./exchange.ts";
+import type { Fault } from "../exchange.ts";
+import { redirect, redirectTo, serveWith, status } from "../faults.ts";
 import { type FaultScript, layerPath, type Stage } from "./fault-script.ts";
-import { redirect, redirectTo, serveWith, status } from "./faults.ts";
 
 /** The user that pulls of these scripts are to be made as. */
 export const scriptCredentials = { username: "puller", password: "correct-horse-battery" } as const;
