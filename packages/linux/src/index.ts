@@ -48,3 +48,10 @@ export { type SpawnedProcess, spawnProcess, type SpawnRequest } from "./processe
 export { isProcessAlive, waitProcessGone } from "./processes/wait-process-gone.ts";
 export { connectInNetns, type LoopbackEndpoint } from "./sockets/connect-in-netns.ts";
 export { type PeerCredentials, peerCredentials } from "./sockets/peer-credentials.ts";
+export { completeTree, type TreeNeeds } from "./trees/complete-tree.ts";
+export { makeDescriptorLedger, openDescriptors, useDescriptorLedger } from "./trees/descriptor-ledger.ts";
+export { measureTree, type TreeUsage } from "./trees/measure-tree.ts";
+export { removeTree } from "./trees/remove-tree.ts";
+export { syncFileSystem } from "./trees/sync-file-system.ts";
+export type { TreeMetadata, TreeTime, TreeXattr } from "./trees/tree-metadata.ts";
+export { type SpecialFile, TreeWriter } from "./trees/tree-writer.ts";
