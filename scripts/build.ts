@@ -27,6 +27,7 @@ if (!isFresh()) {
     entryPoints: {
       main: join(root, "packages/crib/src/main.ts"),
       "mount-worker": join(root, "packages/linux/src/mounts/mount-worker.ts"),
+      "layer-worker": join(root, "packages/core/src/layers/layer-worker.ts"),
       "checkpoint-worker": join(root, "packages/core/src/metadata/checkpoint-worker.ts"),
     },
     outdir: fresh,

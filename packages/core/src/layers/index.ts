@@ -1,3 +1,4 @@
+export { createLayerUnpacker, type LayerUnpackerOptions } from "./layer-unpacker.ts";
 export {
   readTar,
   type TarEntry,

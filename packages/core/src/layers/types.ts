@@ -40,6 +40,8 @@ export interface UnpackedLayer {
   readonly impliedDirectories: readonly string[];
   /** Hard links whose target is in a layer below: both paths as base64 of their bytes, relative to the root. */
   readonly linksBelow: readonly { readonly path: string; readonly target: string }[];
+  /** The root has an opaque marker: nothing of the layers below is to be seen. Overlayfs does not heed it there, `settle` does. */
+  readonly hidesBelow?: true;
 }
 
 /** A layer being unpacked. */
@@ -70,6 +72,11 @@ export interface LayerUnpacker extends AsyncDisposable {
   /** Bytes (512-byte blocks) and inodes of a tree, hard links once, links not followed. NotFound. */
   usage(path: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }>;
   /** Writes everything of the file system that holds this path to its disk (syncfs(2)). */
+  syncFileSystem(path: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes all that is cached for the file system of a directory to its disk: after that its layers survive a loss of power. Not
+   * stopped by `signal`, except while it waits for a thread. NotFound.
+   */
   syncFileSystem(path: string, signal: AbortSignal): Promise<void>;
   /** Hashes a file. NotFound. */
   hashFile(

@@ -1,0 +1,79 @@
+import { parentPort, workerData } from "node:worker_threads";
+
+import { Code, StatusError } from "@crib/errdefs";
+import { completeTree, measureTree, removeTree, syncFileSystem, useDescriptorLedger } from "@crib/linux";
+
+import { hashFile } from "./unpack/hash-file.ts";
+import { unpackLayer } from "./unpack/unpack-layer.ts";
+import { JobCells } from "./worker/job-cells.ts";
+import { JobControl, runSteps } from "./worker/job-control.ts";
+import type { FromWorker, JobRequest, JobResults, ToWorker } from "./worker/messages.ts";
+
+const jobs = new Map<number, JobControl>();
+
+function decode(path: string): Buffer {
+  return Buffer.from(path, "base64");
+}
+
+async function settle(request: JobRequest & { kind: "settle" }, control: JobControl): Promise<null> {
+  const { target, layer, below } = request;
+  const needs = {
+    impliedDirectories: layer.impliedDirectories.map(decode),
+    linksBelow: layer.linksBelow.map((link) => ({ path: decode(link.path), target: decode(link.target) })),
+    isRootOpaque: layer.hidesBelow === true,
+  };
+  try {
+    await runSteps(completeTree(target, needs, below), control);
+    return null;
+  } catch (error) {
+    throw StatusError.from(error, `completing layer in "${target}"`);
+  }
+}
+
+async function remove(path: string, control: JobControl): Promise<null> {
+  await runSteps(removeTree(path), control);
+  return null;
+}
+
+async function sync(path: string): Promise<null> {
+  await syncFileSystem(path);
+  return null;
+}
+
+async function run(request: JobRequest, control: JobControl): Promise<JobResults[JobRequest["kind"]]> {
+  switch (request.kind) {
+    case "unpack":
+      return await unpackLayer(request.job, control);
+    case "settle":
+      return await settle(request, control);
+    case "remove":
+      return await remove(request.path, control);
+    case "usage":
+      return await runSteps(measureTree(request.path), control);
+    case "hash":
+      return await runSteps(hashFile(request.path, request.algorithm), control);
+    case "sync":
+      return await sync(request.path);
+  }
+}
+
+async function answer(id: number, request: JobRequest, control: JobControl): Promise<FromWorker> {
+  try {
+    return { kind: "done", id, result: await run(request, control) };
+  } catch (error) {
+    // An error that nobody classified is a fault of this code, not of the layer.
+    const { code, message } = StatusError.from(error);
+    return { kind: "failed", id, code: code === Code.Unknown ? Code.Internal : code, message };
+  } finally {
+    jobs.delete(id);
+  }
+}
+
+const { ledger } = workerData as { readonly ledger: SharedArrayBuffer };
+useDescriptorLedger(ledger);
+parentPort?.on("message", (message: ToWorker) => {
+  if (message.kind === "wake") return jobs.get(message.id)?.wake();
+  const control = new JobControl(new JobCells(message.shared));
+  jobs.set(message.id, control);
+  void answer(message.id, message.request, control).then((reply) => parentPort?.postMessage(reply));
+});
