@@ -40,20 +40,20 @@ async function sync(path: string): Promise<null> {
   return null;
 }
 
-async function run(request: JobRequest, control: JobControl): Promise<JobResults[JobRequest["kind"]]> {
+function run(request: JobRequest, control: JobControl): Promise<JobResults[JobRequest["kind"]]> {
   switch (request.kind) {
     case "unpack":
-      return await unpackLayer(request.job, control);
+      return unpackLayer(request.job, control);
     case "settle":
-      return await settle(request, control);
+      return settle(request, control);
     case "remove":
-      return await remove(request.path, control);
+      return remove(request.path, control);
     case "usage":
-      return await runSteps(measureTree(request.path), control);
+      return runSteps(measureTree(request.path), control);
     case "hash":
-      return await runSteps(hashFile(request.path, request.algorithm), control);
+      return runSteps(hashFile(request.path, request.algorithm), control);
     case "sync":
-      return await sync(request.path);
+      return sync(request.path);
   }
 }
 
