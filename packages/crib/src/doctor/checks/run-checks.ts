@@ -8,6 +8,8 @@ import { cgroups } from "./host/cgroups.ts";
 import { kernel } from "./host/kernel.ts";
 import { node } from "./host/node.ts";
 import { securityModules } from "./host/security-modules.ts";
+import { registries } from "./images/registries.ts";
+import { storage } from "./images/storage.ts";
 import { cniConfig } from "./network/cni-config.ts";
 import { forwarding } from "./network/forwarding.ts";
 import { packetFilter } from "./network/packet-filter.ts";
@@ -31,6 +33,8 @@ const checks: readonly Check[] = [
   forwarding,
   packetFilter,
   directories,
+  storage,
+  registries,
   answers,
 ];
 

@@ -1,7 +1,5 @@
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
-
 import type { DaemonConfig } from "../../../daemon/config/types.ts";
+import { fileSystemOf } from "../file-system-of.ts";
 import { type Check, type CheckResult, fail, ok, warn } from "../types.ts";
 
 const tmpfsMagic = 0x0102_1994;
@@ -32,25 +30,4 @@ async function judgeState({ state }: DaemonConfig): Promise<CheckResult> {
   const { type } = await fileSystemOf(state);
   if (type === tmpfsMagic) return ok(`state ${state} is on a tmpfs`);
   return warn(`state ${state} is not on a tmpfs: files of dead pods survive a reboot`, "mount a tmpfs there");
-}
-
-interface FileSystem {
-  readonly freeBytes: number;
-  readonly ffree: number;
-  readonly files: number;
-  readonly type: number;
-  /** The nearest directory that exists. */
-  readonly existing: string;
-}
-
-async function fileSystemOf(path: string): Promise<FileSystem> {
-  for (let existing = path; ; existing = dirname(existing)) {
-    try {
-      const { bavail, bsize, ffree, files, type } = await statfs(existing);
-      return { freeBytes: bavail * bsize, ffree, files, type, existing };
-    } catch (reason) {
-      // The daemon makes its directories; until then the file system of the nearest parent counts.
-      if ((reason as NodeJS.ErrnoException).code !== "ENOENT" || existing === "/") throw reason;
-    }
-  }
 }
