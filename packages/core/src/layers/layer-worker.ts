@@ -30,31 +30,14 @@ async function settle(request: JobRequest & { kind: "settle" }, control: JobCont
   }
 }
 
-async function remove(path: string, control: JobControl): Promise<null> {
-  await runSteps(removeTree(path), control);
+async function run(request: JobRequest, control: JobControl): Promise<JobResults[JobRequest["kind"]]> {
+  if (request.kind === "unpack") return await unpackLayer(request.job, control);
+  if (request.kind === "settle") return await settle(request, control);
+  if (request.kind === "usage") return await runSteps(measureTree(request.path), control);
+  if (request.kind === "hash") return await runSteps(hashFile(request.path, request.algorithm), control);
+  if (request.kind === "remove") await runSteps(removeTree(request.path), control);
+  else await syncFileSystem(request.path);
   return null;
-}
-
-async function sync(path: string): Promise<null> {
-  await syncFileSystem(path);
-  return null;
-}
-
-function run(request: JobRequest, control: JobControl): Promise<JobResults[JobRequest["kind"]]> {
-  switch (request.kind) {
-    case "unpack":
-      return unpackLayer(request.job, control);
-    case "settle":
-      return settle(request, control);
-    case "remove":
-      return remove(request.path, control);
-    case "usage":
-      return runSteps(measureTree(request.path), control);
-    case "hash":
-      return runSteps(hashFile(request.path, request.algorithm), control);
-    case "sync":
-      return sync(request.path);
-  }
 }
 
 async function answer(id: number, request: JobRequest, control: JobControl): Promise<FromWorker> {
