@@ -1,0 +1,208 @@
+import { equal, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+
+import { Code } from "@crib/errdefs";
+import type { Fault } from "@crib/registry/testing";
+
+import { bombLayer, zstdBomb } from "../support/images/bombs.ts";
+import { startImageNode } from "../support/images/image-node.ts";
+import { testImage } from "../support/images/image.ts";
+import { layerOfBlob, sha256, testLayer } from "../support/images/layer.ts";
+import { watchPeakMemory } from "../support/images/peak-memory.ts";
+import { expectLayerRefused, expectRefused, pullGoodImage, warmUp } from "../support/images/refusals.ts";
+import type { TarEntry } from "../support/images/tar-archive.ts";
+import { tarHeader } from "../support/images/tar-header.ts";
+import { needsRoot } from "../support/needs-root.ts";
+
+const exhausted = [Code.ResourceExhausted];
+
+// CVE-2017-14992
+test("layers that unpack to a thousand times their size take disk but no memory", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  for (const compression of ["gzip", "zstd"] as const) {
+    await t.test(compression, async () => {
+      const memory = watchPeakMemory(target.node.daemon.pid);
+      const id = await target.pull(testImage([1, 2].map((layer) => bombLayer(`zeros${layer}`, 512, compression))));
+      ok(memory.growth() < 64, `the daemon grew by ${memory.growth().toFixed(1)} MiB`);
+      await target.images.remove(id);
+      target.expectUnharmed();
+    });
+  }
+});
+
+test("what is over a limit is refused when the limit is reached", needsRoot, async (t) => {
+  const limits = { unpacked_size: 64 << 20, entries: 1_000, header_size: 64 << 10, path_size: 1_000, layers: 100 };
+  const target = await startImageNode(t, { images: { limits } });
+  await warmUp(target);
+  const bounds = { withinMs: 5_000, growthMib: 64, codes: exhausted };
+  const one = bombLayer("zeros", 1_024);
+  await t.test("100 layers of 1 GiB", async () => {
+    const layers = Array.from({ length: 100 }, (_, layer) =>
+      layer === 0 ? one : { ...one, diffId: sha256(Buffer.from(`${layer}`)) },
+    );
+    await expectRefused(target, () => target.pull(testImage(layers)), bounds);
+  });
+  await t.test("1 GiB as zstd", async () => {
+    await expectLayerRefused(target, bombLayer("zeros", 1_024, "zstd"), bounds);
+  });
+  await t.test("entries", async () => {
+    const entries = Array.from({ length: 1_001 }, (_, file) => ({ name: `f${file}` }));
+    await expectLayerRefused(target, testLayer(entries), bounds);
+    await target.pull(testImage([testLayer(entries.slice(1))]));
+  });
+  await t.test("a PAX header", async () => {
+    await expectLayerRefused(target, testLayer([{ name: "f", pax: { comment: "x".repeat(65 << 10) } }]), {
+      ...bounds,
+      codes: [Code.ResourceExhausted, Code.InvalidArgument],
+    });
+  });
+  await t.test("a path", async () => {
+    await expectLayerRefused(target, testLayer([{ name: "a/".repeat(501) }]), {
+      ...bounds,
+      codes: [Code.ResourceExhausted, Code.InvalidArgument],
+    });
+  });
+  await t.test("layers", async () => {
+    const layers = Array.from({ length: 101 }, (_, layer) => testLayer([{ name: `${layer}` }]));
+    await expectRefused(target, () => target.pull(testImage(layers)), {
+      ...bounds,
+      codes: [Code.ResourceExhausted, Code.InvalidArgument],
+    });
+  });
+  await pullGoodImage(target);
+});
+
+test("a zstd window of 2 GiB is not allocated", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  const header = tarHeader({
+    name: Buffer.from("z"),
+    typeFlag: "0",
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 1 << 28,
+    mtime: 0,
+  });
+  const blob = zstdBomb(header, 256, 31);
+  await expectLayerRefused(target, layerOfBlob(blob, sha256(blob), "zstd"), { withinMs: 5_000, growthMib: 64 });
+});
+
+// CVE-2026-95838
+test("100,000 opaque directories and whiteouts take time in proportion", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  const kinds: Readonly<Record<string, (index: number) => TarEntry>> = {
+    "the same directory opaque": () => ({ name: "d/.wh..wh..opq" }),
+    "directories opaque": (index) => ({ name: `d${index % 1_000}/e${index}/.wh..wh..opq` }),
+    whiteouts: (index) => ({ name: `d/.wh.f${index}` }),
+    "the same whiteout": () => ({ name: "d/.wh.f" }),
+  };
+  for (const [name, entryOf] of Object.entries(kinds)) {
+    await t.test(name, async () => {
+      const measure = async (count: number): Promise<number> => {
+        const layer = testLayer(Array.from({ length: count }, (_, index) => entryOf(index)));
+        const started = performance.now();
+        const id = await target.pull(testImage([layer]));
+        const tookMs = performance.now() - started;
+        await target.images.remove(id);
+        return tookMs;
+      };
+      const half = await measure(50_000);
+      const whole = await measure(100_000);
+      t.diagnostic(`${name}: ${half.toFixed(0)} ms for 50,000, ${whole.toFixed(0)} ms for 100,000`);
+      // Half a second for what has nothing to do with it, on a busy machine.
+      ok(whole < 5_000 && whole < 2.5 * half + 500, `${half} ms, then ${whole} ms`);
+    });
+  }
+});
+
+test("deep directories and long chains of links are pulled and removed, or refused", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  const deep = "d/".repeat(1_900);
+  const chain = Array.from({ length: 20_000 }, (_, link): TarEntry => ({
+    name: `l${link}`,
+    type: "symlink",
+    linkname: `l${link + 1}`,
+  }));
+  const hard = Array.from({ length: 20_000 }, (_, link): TarEntry => ({
+    name: `h${link + 1}`,
+    type: "link",
+    linkname: `h${link}`,
+  }));
+  const layers: Readonly<Record<string, readonly TarEntry[]>> = {
+    "1,900 directories deep": [{ name: `${deep}f`, content: "x" }],
+    "a chain of 20,000 symbolic links": [...chain, { name: "l0/f", content: "x" }],
+    "20,000 hard links to each other": [{ name: "h0", content: "x" }, ...hard],
+  };
+  for (const [name, entries] of Object.entries(layers)) {
+    await t.test(name, async () => {
+      const id = await target
+        .pull(testImage([testLayer(entries)]))
+        .catch((reason: unknown) => t.diagnostic(String(reason)));
+      target.expectUnharmed();
+      if (id) await target.images.remove(id);
+      await pullGoodImage(target);
+    });
+  }
+});
+
+// CVE-2023-25153
+test("documents of 5 GiB are cut off early", needsRoot, async (t) => {
+  const target = await startImageNode(t, { registry: { tries: 1 } });
+  const { registry } = target;
+  await warmUp(target);
+  const bytes = 5 * 2 ** 30;
+  const image = testImage([testLayer([{ name: "f" }])]);
+  const bounds = { withinMs: 10_000, growthMib: 64 };
+  const places = {
+    manifest: "/manifests/t",
+    configuration: image.id,
+    layer: image.blobs.keys().toArray().at(-1) ?? "",
+  };
+  for (const [place, path] of Object.entries(places)) {
+    for (const isAnnounced of [true, false]) {
+      await t.test(`${place}${isAnnounced ? "" : " that does not say so"}`, async () => {
+        const sent = { bytes: 0 };
+        const name = target.serve(image);
+        registry.reset();
+        registry.script({ path }, endless(bytes, isAnnounced, sent));
+        await expectRefused(target, () => target.images.pull(name), bounds);
+        // What the connection itself holds, beside the limit of 4 or 8 MiB.
+        ok(sent.bytes < 24 << 20, `${sent.bytes} bytes were sent`);
+      });
+    }
+  }
+  registry.reset();
+  await t.test("descriptors that say so", async () => {
+    for (const place of ["config", "layers"] as const) {
+      const said = testImage([testLayer([{ name: "f" }])], {
+        changeManifest: (json) => {
+          const huge = (one: unknown): unknown => ({ ...(one as object), size: place === "config" ? bytes : 2 ** 60 });
+          return {
+            ...json,
+            [place]: place === "config" ? huge(json["config"]) : (json["layers"] as unknown[]).map(huge),
+          };
+        },
+      });
+      await expectRefused(target, () => target.pull(said), bounds);
+    }
+  });
+  await rejects(target.images.pull(`${registry.host}/none:t`), { code: Code.NotFound });
+  equal((await target.images.list()).length, 0);
+});
+
+/** Spaces without an end, as fast as they are taken. */
+function endless(bytes: number, isAnnounced: boolean, sent: { bytes: number }): Fault {
+  return async ({ content, response }) => {
+    const headers = { "content-type": content?.mediaType ?? "", ...(isAnnounced && { "content-length": bytes }) };
+    response.writeHead(200, headers);
+    const chunk = Buffer.alloc(64 << 10, " ");
+    while (sent.bytes < bytes && !response.destroyed) {
+      sent.bytes += chunk.length;
+      await new Promise((resolve) => response.write(chunk, resolve));
+    }
+  };
+}
