@@ -58,6 +58,7 @@ const defaultLimits: LayerLimits = {
 /** Puts the parts together. Plain constructor calls. */
 export async function openImageParts(options: ImagesOptions): Promise<ImageParts> {
   const { database, content, snapshots, unpacker, faults, budgets, retries, bootId, log, rootDir } = options;
+  const idleMs = options.idleTransferMs ?? 1_000;
   const { keepPartialMs = 600_000, progressTimeoutMs = 300_000, syncOnCommit = true } = options;
   const images = await openImageStore(database, openRecordCopies(join(rootDir, "images")));
   const pullRows = openRecordTable<PullRecord>(database, { table: "pulls", noun: "pull", schema: pullSchema });
@@ -75,13 +76,15 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
       content,
       hashFile: (path, algorithm, signal) => unpacker.hashFile(path, algorithm, signal),
       deletions,
-      transfers: { places: new Places(options.downloads ?? 8), idleMs: options.idleTransferMs ?? 1_000 },
+      transfers: { places: new Places(options.downloads ?? 8), idleMs },
     },
     {
       snapshots,
       unpacker,
       deletions,
       limits: { ...defaultLimits, ...options.limits },
+      threads: new Places(options.unpackThreads ?? 2),
+      idleMs,
       unsynced,
       isWanted: (blob) => images.list().some(({ layers }) => layers.some(({ digest }) => digest === blob)),
     },

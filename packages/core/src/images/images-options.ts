@@ -41,6 +41,8 @@ export interface ImagesOptions {
   readonly downloadsPerPull?: number;
   /** Layers that all pulls together fetch at a time. Default 8. */
   readonly downloads?: number;
+  /** Threads that the unpacker has. Default 2. */
+  readonly unpackThreads?: number;
   /** Milliseconds without a byte after which a transfer lets others go ahead. Default 1,000. */
   readonly idleTransferMs?: number;
   /** Milliseconds without any byte after which a pull fails with DeadlineExceeded. Default 300,000. */

@@ -30,8 +30,8 @@ export interface Fetcher {
 
 /** Follows a blob that comes in. */
 export interface BlobFollower {
-  /** There is a file, with so many bytes that can be read. */
-  opened(path: string, available: number): Promise<void>;
+  /** There is a file at the blob's path, with so many bytes that can be read. */
+  open(available: number): void;
   /** So many are there now. */
   grew(available: number): void;
 }
@@ -62,6 +62,11 @@ export class BlobWork {
     this.#forget = forget;
   }
 
+  /** Where its bytes are, once a fetch has opened it. */
+  get path(): string {
+    return this.#ingest?.path ?? this.#stored?.path ?? "";
+  }
+
   claim(): void {
     this.#claims++;
   }
@@ -80,8 +85,8 @@ export class BlobWork {
     using _turn = await this.#turn.take(signal);
     await this.#open(signal);
     const ingest = this.#ingest;
-    if (!ingest) return await follower.opened(this.#stored?.path ?? "", this.#stored?.size ?? 0);
-    if (ingest.written === this.size) return await follower.opened(ingest.path, ingest.written);
+    if (!ingest) return follower.open(this.#stored?.size ?? 0);
+    if (ingest.written === this.size) return follower.open(ingest.written);
     const from = { source: fetcher.source, places: fetcher.places, skipHosts: this.#skipHosts };
     try {
       await transferBlob(this.#deps.transfers, from, ingest, follower, this.#sources, signal);

@@ -1,21 +1,16 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { Digest } from "@crib/oci-spec";
 
-import type { LayerLimits, LayerUnpacker, UnpackedLayer } from "../../layers/types.ts";
-import type { LayerDirectory, Snapshots } from "../../snapshots/types.ts";
 import type { Deletions } from "../garbage/deletions.ts";
 import type { ImageRecord } from "../types.ts";
 import type { BlobWork, Fetcher } from "./blob-work.ts";
 import { Places } from "./places.ts";
 import type { LayerProgress } from "./pull-progress.ts";
-import { unpackBlob } from "./unpack-blob.ts";
+import { type LayerInDirectory, unpackBlob, type UnpackDeps } from "./unpack-blob.ts";
 
 /** What layers are made with. */
-export interface LayerDeps {
-  readonly snapshots: Snapshots;
-  readonly unpacker: LayerUnpacker;
+export interface LayerDeps extends UnpackDeps {
   readonly deletions: Deletions;
-  readonly limits: LayerLimits;
   /** Layers whose bytes the disk may not hold yet; each pull that uses one syncs before it is done. */
   readonly unsynced: Set<Digest>;
   /** Whether an image of the store says that this blob should be there. */
@@ -39,11 +34,6 @@ export interface LayerMaker {
   readonly fetched: () => void;
 }
 
-interface Unpacked {
-  readonly directory: LayerDirectory;
-  readonly layer: UnpackedLayer;
-}
-
 /** Times that a damaged blob is fetched again: once in place of a partial file of unknown origin, once from elsewhere. */
 const refetches = 2;
 
@@ -59,7 +49,7 @@ export class LayerWork {
   readonly #watchers = new Set<(state: LayerState) => void>();
   #state: LayerState = { state: "waiting", downloaded: 0, unpacked: 0 };
   #claims = 0;
-  #unpacked: Unpacked | undefined;
+  #unpacked: LayerInDirectory | undefined;
 
   constructor(deps: LayerDeps, chainId: Digest, forget: () => void) {
     this.#deps = deps;
@@ -110,8 +100,9 @@ export class LayerWork {
     const { directory, layer } = this.#unpacked;
     const below = parent === undefined ? [] : snapshots.chain(parent);
     await unpacker.settle(directory.target, layer, below, signal);
-    // Links to layers below have been made into files here.
-    const usage = layer.linksBelow.length > 0 ? await unpacker.usage(directory.target, signal) : layer.usage;
+    // What was linked or hidden below has become something of its own here.
+    const hasGrown = layer.linksBelow.length > 0 || layer.hidesBelow === true;
+    const usage = hasGrown ? await unpacker.usage(directory.target, signal) : layer.usage;
     unsynced.add(this.chainId);
     snapshots.commitLayer(directory, this.chainId, parent, usage);
     this.#unpacked = undefined;
@@ -121,7 +112,7 @@ export class LayerWork {
   async #fetchOnly({ blob, fetcher, layer }: LayerMaker, signal: AbortSignal): Promise<void> {
     const grew = (downloaded: number): void => this.#tell({ state: "downloading", downloaded, unpacked: layer.size });
     for (let left = refetches; ; left--) {
-      await blob.fetch(fetcher, { opened: async () => {}, grew }, signal);
+      await blob.fetch(fetcher, { open: grew, grew }, signal);
       try {
         return await blob.commit();
       } catch (reason) {
@@ -130,10 +121,11 @@ export class LayerWork {
     }
   }
 
-  async #unpack(maker: LayerMaker, signal: AbortSignal): Promise<Unpacked> {
+  async #unpack(maker: LayerMaker, signal: AbortSignal): Promise<LayerInDirectory> {
     for (let left = refetches; ; left--) {
       try {
-        const unpacked = await this.#unpackOnce(maker, signal);
+        const options = { ...this.#deps, ...maker, tell: (state: LayerState) => this.#tell(state) };
+        const unpacked = await unpackBlob(options, signal);
         maker.blob.verified();
         return unpacked;
       } catch (reason) {
@@ -142,32 +134,6 @@ export class LayerWork {
         await maker.blob.discard(signal);
         this.#tell({ state: "waiting", downloaded: 0, unpacked: 0 });
       }
-    }
-  }
-
-  async #unpackOnce(maker: LayerMaker, signal: AbortSignal): Promise<Unpacked> {
-    const { snapshots, unpacker, limits } = this.#deps;
-    let directory: LayerDirectory | undefined;
-    try {
-      const layer = await unpackBlob(
-        {
-          ...maker,
-          unpacker,
-          limits,
-          makeTarget: async () => {
-            directory = await snapshots.createLayerDirectory();
-            maker.begun();
-            return directory.target;
-          },
-          tell: (state) => this.#tell(state),
-        },
-        signal,
-      );
-      if (!directory) throw new StatusError(Code.Internal, `layer "${this.chainId}": it has no directory`);
-      return { directory, layer };
-    } catch (reason) {
-      if (directory) await snapshots.discardLayerDirectory(directory);
-      throw reason;
     }
   }
 

@@ -249,3 +249,25 @@ test("progress is told layer by layer, to a late caller from what is true now", 
   equal(late.at(-1)?.kind, "done");
   equal(early.at(-1)?.kind, "done");
 });
+
+test("a layer whose bytes do not come gives its thread to another, and is unpacked when it is whole", async (t) => {
+  const node = await ImageFixture.open(t, { unpackThreads: 1, idleTransferMs: 20 });
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  node.registry.answers.set(digestOf(layer), ({ bytes }) => ({
+    chunks: (async function* () {
+      yield bytes.subarray(0, 16);
+      begun.resolve();
+      await gate.promise;
+      yield bytes.subarray(16);
+    })(),
+  }));
+  node.registry.tag("slow", fakeImage([layer]));
+  node.registry.tag("good", fakeImage(["good layer"]));
+  const slow = node.pull("slow");
+  await begun.promise;
+  equal((await node.pull("good")).layers.length, 1);
+  gate.resolve();
+  equal((await slow).layers.length, 1);
+  deepEqual(await node.counts(), { blobs: 6, partials: 0, layers: 2, directories: 2, pulls: 0 });
+});

@@ -40,7 +40,7 @@ export async function transferBlob(
   const stream = await openStream(from, ingest, signal);
   if (stream.offset !== ingest.written) await ingest.restart();
   sources.add(stream.source);
-  await follower.opened(ingest.path, ingest.written);
+  follower.open(ingest.written);
   for await (const chunk of stream) {
     idle.busy();
     sources.add(stream.source);
