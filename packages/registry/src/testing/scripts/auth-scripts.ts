@@ -112,6 +112,14 @@ export const authScripts: readonly FaultScript[] = [
     other.script({ path: image.layers[0]?.digest ?? "" }, status(401, basic));
     return redirectTo(other.origin);
   }),
+  onLayer("to another registry, where everybody gets a token", "pulled", ({ other }) => {
+    other.requireAuth({ kind: "bearer" });
+    return redirectTo(other.origin);
+  }),
+  onLayer("to another registry, where not everybody gets a token", Code.Unauthenticated, ({ other }) => {
+    other.requireAuth({ kind: "bearer", ...scriptCredentials });
+    return redirectTo(other.origin);
+  }),
   onLayer("five in a row", "pulled", chainOf(5)),
   onLayer("six in a row", Code.InvalidArgument, chainOf(6)),
   onLayer("to itself", Code.InvalidArgument, ({ registry }) => redirectTo(registry.origin)),
