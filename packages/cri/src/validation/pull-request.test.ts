@@ -22,7 +22,7 @@ function generator(seed: number): (limit: number) => number {
 }
 
 const pieces = [
-  ..."aZ0-_./:@ \0\n\u009b\u202e\ud800é",
+  ...Array.from("aZ0-_./:@ \0\n\u009b\u202e\ud800é"),
   "..",
   "//",
   "sha256:",
