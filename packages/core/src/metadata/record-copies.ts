@@ -40,9 +40,7 @@ export function openRecordCopies(dir: string): RecordCopies {
     const target = join(folder, "record.json");
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeFile(`${target}.new`, `{"checksum":"${sealed.checksum}","record":${sealed.record}}\n`, {
-        mode: 0o600,
-      });
+      await writeFile(`${target}.new`, copyText(sealed), { mode: 0o600 });
       await rename(`${target}.new`, target);
     } catch (reason) {
       throw StatusError.from(reason, `writing the copy of record "${id}"`);
@@ -72,8 +70,16 @@ export function openRecordCopies(dir: string): RecordCopies {
   };
 }
 
-/** The record stands in the copy letter by letter, so its text needs no second serialisation to check the sum. */
-function parseCopy(id: string, text: string): SealedRecord {
+/** The text of a copy, for `parseCopy`. */
+export function copyText({ checksum, record }: SealedRecord): string {
+  return `{"checksum":"${checksum}","record":${record}}\n`;
+}
+
+/**
+ * The sealed record in a copy; `id` is for the message. The record stands in it letter by letter, so its text needs no second serialisation
+ * to check the sum. Throws DataLoss.
+ */
+export function parseCopy(id: string, text: string): SealedRecord {
   const match = /^\{"checksum":"([0-9a-f]{64})","record":(\{.*\})\}\n$/s.exec(text);
   if (match?.[1] !== undefined && match[2] !== undefined) return { checksum: match[1], record: match[2] };
   throw new StatusError(Code.DataLoss, `copy of record "${id}": it is torn or was edited`);

@@ -29,8 +29,8 @@ export interface RecordTable<T> {
 
 /** What the records of a table are. */
 export interface RecordKind {
-  readonly table: "images" | "pulls";
-  /** Names a record in errors: `image`, `pull`. */
+  readonly table: "images" | "pulls" | "snapshots";
+  /** Names a record in errors: `image`, `pull`, `snapshot`. */
   readonly noun: string;
   readonly schema: ZodType;
 }

@@ -1,1 +1,2 @@
+export { createSnapshots, type SnapshotsOptions } from "./create-snapshots.ts";
 export type { DiskUsage, IdMappings, IdRange, LayerDirectory, MountSpec, Snapshot, Snapshots } from "./types.ts";
