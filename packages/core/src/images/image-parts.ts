@@ -1,11 +1,12 @@
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { StatusError } from "@crib/errdefs";
 import { type PlatformName, platformOf } from "@crib/oci-spec";
 import type { FindCredentials, RegistryClient } from "@crib/registry";
 
 import type { ContentStore } from "../content/types.ts";
 import { createFlowRows } from "../flow/flow-rows.ts";
-import type { LayerLimits } from "../layers/types.ts";
 import type { Database } from "../metadata/database.ts";
 import { openRecordCopies } from "../metadata/record-copies.ts";
 import { openRecordTable } from "../metadata/record-table.ts";
@@ -16,7 +17,8 @@ import { Deletions } from "./garbage/deletions.ts";
 import { Holds } from "./garbage/holds.ts";
 import type { RemovalDeps } from "./garbage/removals.ts";
 import { Roots } from "./garbage/roots.ts";
-import type { ImagesOptions } from "./images-options.ts";
+import { defaultLimits } from "./image-limits.ts";
+import type { DocumentLimits, ImagesOptions } from "./images-options.ts";
 import { Places } from "./pull/places.ts";
 import { PullLife } from "./pull/pull-life.ts";
 import type { PullSession } from "./pull/pull-session.ts";
@@ -39,6 +41,9 @@ export interface ImageParts {
   readonly findCredentials: FindCredentials;
   readonly handlers: ReadonlySet<string>;
   readonly platform: PlatformName;
+  readonly limits: DocumentLimits;
+  /** For layers of an import whose digest is not known yet; empty when the daemon starts. */
+  readonly spoolDir: string;
   readonly images: ImageStore;
   readonly pulls: Pulls;
   readonly removals: RemovalLife;
@@ -48,18 +53,13 @@ export interface ImageParts {
   readonly deletions: Deletions;
 }
 
-const defaultLimits: LayerLimits = {
-  unpackedBytes: 64 * 1024 ** 3,
-  entries: 5_000_000,
-  headerBytes: 1024 ** 2,
-  pathBytes: 4_096,
-};
-
 /** Puts the parts together. Plain constructor calls. */
 export async function openImageParts(options: ImagesOptions): Promise<ImageParts> {
   const { database, content, snapshots, unpacker, faults, budgets, retries, bootId, log, rootDir } = options;
   const idleMs = options.idleTransferMs ?? 1_000;
   const { keepPartialMs = 600_000, progressTimeoutMs = 300_000, syncOnCommit = true } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const spoolDir = await emptySpool(rootDir);
   const images = await openImageStore(database, openRecordCopies(join(rootDir, "images")));
   const pullRows = openRecordTable<PullRecord>(database, { table: "pulls", noun: "pull", schema: pullSchema });
   const deletions = new Deletions();
@@ -82,7 +82,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
       snapshots,
       unpacker,
       deletions,
-      limits: { ...defaultLimits, ...options.limits },
+      limits,
       threads: new Places(options.unpackThreads ?? 2),
       idleMs,
       unsynced,
@@ -100,7 +100,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     sessions,
     rows: createFlowRows<PullDeps, PullPlan, PullFacts>({
       ...flows,
-      deps: { content, deletions, sessions, unsynced, sync: syncOnCommit ? sync : undefined },
+      deps: { content, deletions, sessions, limits, unsynced, sync: syncOnCommit ? sync : undefined },
       read: (id) => pullRows.get(id),
       write: (id, change) => pullRows.put({ ...pullRows.get(id), ...change }),
     }),
@@ -148,6 +148,8 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     findCredentials: options.findCredentials ?? (async () => undefined),
     handlers: options.handlers,
     platform: options.platform ?? platformOf(),
+    limits,
+    spoolDir,
     images,
     pulls,
     removals,
@@ -156,4 +158,15 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     holds,
     deletions,
   };
+}
+
+async function emptySpool(rootDir: string): Promise<string> {
+  const dir = join(rootDir, "content", "spool");
+  try {
+    await rm(dir, { recursive: true, force: true });
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (reason) {
+    throw StatusError.from(reason, `emptying "${dir}"`);
+  }
+  return dir;
 }

@@ -10,16 +10,19 @@ import {
 
 import { transaction } from "../metadata/transaction.ts";
 import type { DiskUsage, Snapshot } from "../snapshots/types.ts";
+import { exportImages } from "./exchange/export-images.ts";
+import { importImages, type ImportOptions } from "./exchange/import-archive.ts";
 import type { CollectOptions } from "./garbage/collector.ts";
 import type { ImageParts } from "./image-parts.ts";
-import { configLimitBytes, describeImage } from "./records/describe-image.ts";
+import { describeImage } from "./records/describe-image.ts";
 import { findImage, viewImage } from "./records/find-image.ts";
 import { registrySource } from "./sources/registry-source.ts";
-import type { Collected, Image, ImageRecord, Images, PullRequest } from "./types.ts";
+import type { BlobVerdict, Collected, Image, ImageAdmin, ImageRecord, Images, PullRequest } from "./types.ts";
 import { measureImages } from "./usage/measure-images.ts";
+import { verifyContent } from "./verify/verify-content.ts";
 
 /** The images of a daemon, and how they come back when it starts. */
-export class ImageService implements Images {
+export class ImageService implements Images, ImageAdmin {
   readonly #parts: ImageParts;
   #closed = false;
 
@@ -66,12 +69,14 @@ export class ImageService implements Images {
   }
 
   async config(id: Digest): Promise<ImageConfig> {
-    const image = this.#get(id);
-    return parseImageConfig(await this.#parts.content.read(image.id, configLimitBytes));
+    const { content, limits } = this.#parts;
+    const bytes = await content.read(this.#get(id).id, limits.configBytes);
+    return parseImageConfig(bytes, { bytes: limits.configBytes, layers: limits.layers });
   }
 
   async describe(id: Digest): Promise<Readonly<Record<string, unknown>>> {
-    return await describeImage(this.#parts.content, this.#get(id));
+    const { content, limits } = this.#parts;
+    return await describeImage(content, limits, this.#get(id));
   }
 
   async remove(name: string): Promise<void> {
@@ -103,6 +108,25 @@ export class ImageService implements Images {
    */
   async recover(): Promise<void> {
     await this.#parts.recovery.run();
+  }
+
+  async importArchive(
+    archive: AsyncIterable<Uint8Array>,
+    options: ImportOptions,
+    signal: AbortSignal,
+  ): Promise<readonly Image[]> {
+    this.#refuseClosed();
+    const ids = await importImages(this.#parts, archive, options, signal);
+    return ids.map((id) => this.#view(id));
+  }
+
+  exportArchive(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return exportImages(this.#parts, names, signal);
+  }
+
+  /** With `repair` damaged blobs are removed, so that the next pull of their images fetches them again. */
+  verify(signal: AbortSignal, options: { readonly repair?: boolean } = {}): AsyncIterable<BlobVerdict> {
+    return verifyContent(this.#parts, options.repair ?? false, signal);
   }
 
   async collectGarbage(signal: AbortSignal, options: CollectOptions = {}): Promise<Collected> {

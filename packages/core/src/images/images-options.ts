@@ -14,6 +14,18 @@ export interface ImagesLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+/** What the documents of an image may be at most. */
+export interface DocumentLimits {
+  /** Bytes of a manifest or an index. Default 4 MiB. */
+  readonly manifestBytes: number;
+  /** Bytes of a configuration. Default 8 MiB. */
+  readonly configBytes: number;
+  /** Entries of an index. Default 1,000. */
+  readonly manifests: number;
+  /** Layers of an image. Default 512. */
+  readonly layers: number;
+}
+
 /** What the images of a daemon are made of. */
 export interface ImagesOptions {
   /** The daemon's root; copies of the records are in its folder `images`. */
@@ -29,8 +41,8 @@ export interface ImagesOptions {
   readonly handlers: ReadonlySet<string>;
   /** Images are pulled for this one. Default: that of this process. */
   readonly platform?: PlatformName;
-  /** What a layer may be at most. Default: that of LayerLimits. */
-  readonly limits?: Partial<LayerLimits>;
+  /** What an image and each of its layers may be at most. Default: that of the single limits. */
+  readonly limits?: Partial<LayerLimits & DocumentLimits>;
   readonly bootId: string;
   readonly faults: Faults;
   /** Budgets of steps in milliseconds, by step name, over those of the flows. */

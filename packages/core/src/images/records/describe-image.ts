@@ -1,10 +1,6 @@
 import type { ContentStore } from "../../content/types.ts";
+import type { DocumentLimits } from "../images-options.ts";
 import type { ImageRecord } from "../types.ts";
-
-const manifestLimitBytes = 4 * 1024 * 1024;
-
-/** Configurations larger than this are refused. */
-export const configLimitBytes: number = 8 * 1024 * 1024;
 
 /**
  * What verbose ImageStatus shows: `chainID` and `imageSpec` as containerd has them, and what crib knows beyond. Errors as of
@@ -12,11 +8,12 @@ export const configLimitBytes: number = 8 * 1024 * 1024;
  */
 export async function describeImage(
   content: ContentStore,
+  limits: DocumentLimits,
   image: ImageRecord,
 ): Promise<Readonly<Record<string, unknown>>> {
   const [manifest, imageSpec] = await Promise.all([
-    content.read(image.manifest, manifestLimitBytes),
-    content.read(image.id, configLimitBytes),
+    content.read(image.manifest, limits.manifestBytes),
+    content.read(image.id, limits.configBytes),
   ]);
   const { size, unpacked, targets, layers, createdAt, pinned, runs } = image;
   return {

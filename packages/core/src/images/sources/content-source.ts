@@ -4,13 +4,11 @@ import { digestOf } from "@crib/oci-spec";
 import type { ContentStore } from "../../content/types.ts";
 import type { ImageSource } from "./image-source.ts";
 
-/** Documents larger than this are refused, as the registry client does. */
-const manifestLimitBytes = 4 * 1024 * 1024;
-
 /** An image whose blobs are in the store already: one that was imported, or whose layers have to be unpacked again. */
 export function contentSource(
   content: ContentStore,
   manifest: { readonly mediaType: string; readonly bytes: Buffer },
+  manifestLimitBytes: number,
 ): ImageSource {
   return {
     async fetchManifest() {

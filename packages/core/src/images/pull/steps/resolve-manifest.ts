@@ -18,8 +18,6 @@ import type { PullContext } from "./types.ts";
 
 /** Indexes may lead to indexes; more of them than this on the way to a manifest are an attack. */
 const indexDepth = 4;
-const manifestLimitBytes = 4 * 1024 * 1024;
-const configLimitBytes = 8 * 1024 * 1024;
 
 interface Found {
   readonly manifest: ImageManifest;
@@ -31,11 +29,12 @@ export async function resolveManifest(context: PullContext): Promise<PullFacts> 
   const { deps, plan, signal } = context;
   const session = sessionOf(context);
   const { manifest, documents } = await findManifest(context, session);
-  const config = await readOrFetch(deps.content, manifest.config, configLimitBytes, () =>
-    session.source.fetchSmallBlob(manifest.config, configLimitBytes, signal),
+  const { configBytes, layers: layerLimit } = deps.limits;
+  const config = await readOrFetch(deps.content, manifest.config, configBytes, () =>
+    session.source.fetchSmallBlob(manifest.config, configBytes, signal),
   );
   session.documents.set(manifest.config.digest, config);
-  const parsed = parseImageConfig(config);
+  const parsed = parseImageConfig(config, { bytes: configBytes, layers: layerLimit });
   const { digest, size } = manifest.config;
   const layers = layersOf(manifest, parsed);
   refuseOtherPlatform(parsed.platform, plan.platform);
@@ -47,6 +46,7 @@ export async function resolveManifest(context: PullContext): Promise<PullFacts> 
 async function findManifest(context: PullContext, session: PullSession): Promise<Found> {
   const { deps, plan, signal } = context;
   const { source, documents: bytesOf } = session;
+  const { manifestBytes, manifests, layers } = deps.limits;
   const fetched = await source.fetchManifest(signal);
   await context.midpoint();
   let { descriptor, bytes }: { descriptor: Pick<Descriptor, "mediaType" | "digest" | "size">; bytes: Buffer } = fetched;
@@ -54,7 +54,7 @@ async function findManifest(context: PullContext, session: PullSession): Promise
   for (;;) {
     bytesOf.set(descriptor.digest, bytes);
     documents.push({ digest: descriptor.digest, size: bytes.length });
-    const document = parseManifest(bytes, descriptor.mediaType);
+    const document = parseManifest(bytes, descriptor.mediaType, { bytes: manifestBytes, manifests, layers });
     if (document.kind === "manifest") return { manifest: document, documents };
     if (documents.length > indexDepth) {
       throw new StatusError(
@@ -63,7 +63,7 @@ async function findManifest(context: PullContext, session: PullSession): Promise
       );
     }
     const next = selectPlatform(document, plan.platform);
-    bytes = await readOrFetch(deps.content, next, manifestLimitBytes, async () => {
+    bytes = await readOrFetch(deps.content, next, manifestBytes, async () => {
       return (await source.fetchByDigest(next, signal)).bytes;
     });
     descriptor = next;
