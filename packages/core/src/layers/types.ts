@@ -71,8 +71,6 @@ export interface LayerUnpacker extends AsyncDisposable {
   removeTree(path: string, signal: AbortSignal): Promise<void>;
   /** Bytes (512-byte blocks) and inodes of a tree, hard links once, links not followed. NotFound. */
   usage(path: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }>;
-  /** Writes everything of the file system that holds this path to its disk (syncfs(2)). */
-  syncFileSystem(path: string, signal: AbortSignal): Promise<void>;
   /**
    * Writes all that is cached for the file system of a directory to its disk: after that its layers survive a loss of power. Not
    * stopped by `signal`, except while it waits for a thread. NotFound.
