@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { parseFaults } from "@crib/core/flow";
 import { openDatabase, openRecordCopies, openSandboxStore, type SandboxStore } from "@crib/core/metadata";
-import { createPodsandboxController, pauseDirectory } from "@crib/core/podsandbox";
+import { createPodsandboxController, imagePauseRoots } from "@crib/core/podsandbox";
 import {
   createCgroupOwners,
   createRetries,
@@ -16,11 +16,13 @@ import { createShims, type Shims, type TaskLog } from "@crib/core/tasks";
 import { Code, StatusError } from "@crib/errdefs";
 import { type Cni, createCni, spawnExec } from "@crib/libcni";
 import { bootId, spawnProcess } from "@crib/linux";
+import { parseReference } from "@crib/oci-spec";
 import type { SandboxController } from "@crib/sandboxer";
 
 import type { DaemonConfig } from "./config/types.ts";
 import type { Log } from "./log.ts";
 import { type DaemonNetworks, openNetworks } from "./networks.ts";
+import { type DaemonImages, openImages } from "./open-images.ts";
 import { findPauseCommand } from "./pause-command.ts";
 
 /** Milliseconds that a pause process has to end by itself; it has nothing to save. */
@@ -30,6 +32,7 @@ const stopGraceMs = 0;
 export interface Daemon extends AsyncDisposable {
   readonly sandboxes: PodSandboxService;
   readonly store: SandboxStore;
+  readonly images: DaemonImages["images"];
   readonly cni: Cni;
   readonly networks: DaemonNetworks;
   readonly shims: Shims;
@@ -47,6 +50,7 @@ export async function compose(
   await using parts = new AsyncDisposableStack();
   const database = parts.use(await openDatabase(join(config.root, "metadata.db")));
   const store = await openSandboxStore(database, openRecordCopies(join(config.root, "sandboxes")));
+  const imageParts = parts.use(await openImages(config, database, log));
   const strays = createStrays(instance);
   // Begins now and is waited for by each row that is undone or finished, so that it holds up nothing else.
   const straysEnded = endLeftStrays(store, strays);
@@ -73,7 +77,11 @@ export async function compose(
       "podsandbox",
       createPodsandboxController({
         shims,
-        pauseRoots: pauseDirectory(config.root, await findPauseCommand(config.runtime.pauseBinary)),
+        pauseRoots: imagePauseRoots({
+          ...imageParts,
+          program: await findPauseCommand(config.runtime.pauseBinary),
+          image: config.images.pauseImage === "" ? undefined : parseReference(config.images.pauseImage),
+        }),
         handlerOf: (name) => handlerOf(config, name),
         log: taskLog,
       }),
@@ -118,6 +126,7 @@ export async function compose(
   return {
     sandboxes,
     store,
+    images: imageParts.images,
     cni,
     networks,
     shims,

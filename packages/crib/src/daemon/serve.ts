@@ -7,13 +7,13 @@ import { Code, StatusError } from "@crib/errdefs";
 import { lockFile } from "@crib/linux";
 
 import { cribVersion } from "../version.ts";
+import { addAdminServices } from "./admin/add-admin-services.ts";
 import { collectNetworkGarbage } from "./collect-network-garbage.ts";
 import { compose, type Daemon } from "./compose.ts";
 import type { DaemonConfig } from "./config/types.ts";
 import { createImageFs } from "./image-fs.ts";
 import { loadInstance } from "./instance.ts";
 import { type Log, openLog } from "./log.ts";
-import { noImages } from "./no-images.ts";
 import { readPodUsage } from "./pod-usage.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
@@ -62,6 +62,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
     "crib is ready",
   );
   daemon.sandboxes.finishLeftovers();
+  void recoverImages(daemon, log);
   void collectNetworkGarbage(daemon, config.cni.gc, log);
 
   const signal = await stopped;
@@ -77,23 +78,28 @@ async function openServer(
   gate: { readonly isOpen: boolean },
   log: Log,
 ): Promise<CriServer> {
-  const server = createCriServer({
-    sandboxes: daemon.sandboxes,
-    images: noImages,
-    version: { runtimeName: "crib", runtimeVersion: cribVersion() },
-    handlers: {
-      defaultName: config.runtime.defaultHandler,
-      all: await describeHandlers(Object.values(config.runtimes)),
+  const { images, sandboxes, networks } = daemon;
+  const handlers = {
+    defaultName: config.runtime.defaultHandler,
+    all: await describeHandlers(Object.values(config.runtimes)),
+  };
+  const server = createCriServer(
+    {
+      sandboxes,
+      images,
+      version: { runtimeName: "crib", runtimeVersion: cribVersion() },
+      handlers,
+      features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true },
+      networks,
+      cgroupDriver: config.runtime.cgroupDriver,
+      imageFs: createImageFs(images, config.root),
+      podUsage: readPodUsage,
+      config,
+      gate,
+      log,
     },
-    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: true },
-    networks: daemon.networks,
-    cgroupDriver: config.runtime.cgroupDriver,
-    imageFs: createImageFs(noImages, config.root),
-    podUsage: readPodUsage,
-    config,
-    gate,
-    log,
-  });
+    { addServices: addAdminServices({ images, handlers }) },
+  );
   // The locks are held, so a dead socket can only be that of an earlier daemon; one that answers is somebody else's.
   if (!(await removeDeadSocket(config.socket, AbortSignal.timeout(socketMs)))) {
     throw new StatusError(
@@ -103,6 +109,15 @@ async function openServer(
   }
   await server.listen(config.socket);
   return server;
+}
+
+/** Pulls wait for it by themselves, so that nothing else does. */
+async function recoverImages({ images }: Daemon, log: Log): Promise<void> {
+  try {
+    await images.recover();
+  } catch (reason) {
+    log.error({ error: StatusError.from(reason).message }, "images cannot be recovered");
+  }
 }
 
 function reportStore({ store, databaseSetAside }: Daemon, log: Log): void {

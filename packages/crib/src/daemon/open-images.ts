@@ -1,0 +1,60 @@
+import { openContentStore } from "@crib/core/content";
+import { createRetries, parseFaults } from "@crib/core/flow";
+import { createImages, type ImageService } from "@crib/core/images";
+import { createLayerUnpacker } from "@crib/core/layers";
+import type { Database } from "@crib/core/metadata";
+import { createSnapshots, type Snapshots } from "@crib/core/snapshots";
+import { bootId } from "@crib/linux";
+import { createRegistryClient, readDockerConfigCredentials } from "@crib/registry";
+
+import type { DaemonConfig } from "./config/types.ts";
+import type { Log } from "./log.ts";
+
+/** The images of a daemon and the snapshots that stand on them. Disposing of it ends pulls, which are undone. */
+export interface DaemonImages extends AsyncDisposable {
+  readonly images: ImageService;
+  readonly snapshots: Snapshots;
+}
+
+/** Builds what images are made of. Nothing is pulled or collected before `images.recover`. */
+export async function openImages(config: DaemonConfig, database: Database, log: Log): Promise<DaemonImages> {
+  await using parts = new AsyncDisposableStack();
+  const unpacker = parts.use(createLayerUnpacker({ threads: config.images.unpackWorkers }));
+  const content = await openContentStore({
+    rootDir: config.root,
+    hashFile: (path, algorithm, signal) => unpacker.hashFile(path, algorithm, signal),
+  });
+  const snapshots = createSnapshots({ database, rootDir: config.root, unpacker, log });
+  const { registry: reach, images: settings } = config;
+  const registry = createRegistryClient({
+    ...reach,
+    manifestLimitBytes: settings.limits.manifestBytes,
+    onRetry: (event) => log.debug(event, "a registry is asked again"),
+  });
+  parts.defer(() => registry.close());
+  const images = await createImages({
+    rootDir: config.root,
+    database,
+    content,
+    snapshots,
+    unpacker,
+    registry,
+    findCredentials: readDockerConfigCredentials(reach.authFiles),
+    handlers: new Set(Object.keys(config.runtimes)),
+    limits: settings.limits,
+    bootId: bootId(),
+    faults: parseFaults(process.env["CRIB_FAULTS"]),
+    budgets: { do: config.flow.budgetsMs, undo: config.flow.undoBudgetsMs },
+    retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),
+    downloadsPerPull: settings.maxConcurrentDownloads,
+    downloads: settings.maxTotalDownloads,
+    unpackThreads: settings.unpackWorkers,
+    progressTimeoutMs: settings.progressTimeoutMs,
+    keepPartialMs: settings.keepPartialsMs,
+    syncOnCommit: settings.sync,
+    log,
+  });
+  parts.defer(() => images.close());
+  const owned = parts.move();
+  return { images, snapshots, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
