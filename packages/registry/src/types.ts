@@ -41,9 +41,12 @@ export interface BlobOptions extends FetchOptions {
   readonly verify?: boolean;
 }
 
-/** The bytes of a blob as they come in. Interrupted transfers have been resumed; chunks are valid until the next is asked for. */
+/**
+ * The bytes of a blob as they come in, once. Interrupted transfers are resumed; chunks are valid until the next is asked for. A
+ * stream that is not read holds its connection until the signal is aborted.
+ */
 export interface BlobStream extends AsyncIterable<Buffer> {
-  /** The host that gives the bytes at present; it changes when another mirror takes over. */
+  /** The host that gave the last chunk, or will give the first; it changes when another mirror takes over. */
   readonly source: string;
   /**
    * The offset that the first byte has: the one asked for, or 0 where no host gives parts of blobs. Known before the first
@@ -56,8 +59,9 @@ export interface BlobStream extends AsyncIterable<Buffer> {
  * Reads from registries; stores nothing. One client keeps connections, tokens and limits per host, so a process has one.
  * Errors: NotFound (no such name or blob), Unauthenticated, PermissionDenied, Unavailable (all tries failed; the message has
  * the last reason of each host), ResourceExhausted (too many requests, or an answer larger than it may be), DataLoss (wrong
- * digest or size), InvalidArgument (an answer that is not what the protocol says), Cancelled (the signal). Messages never
- * hold credentials, tokens or query strings.
+ * digest or size), InvalidArgument (an answer that is not what the protocol says), FailedPrecondition (a mistake in the
+ * configuration of hosts), Canceled or DeadlineExceeded (the signal). When several hosts failed, the code is that of the
+ * last one. Messages never hold credentials, tokens or query strings.
  */
 export interface RegistryClient {
   /** Fetches the manifest or index that a reference names, from the first mirror that has it. */
