@@ -21,11 +21,11 @@ export interface ImageNode {
   readonly registry: FaultyRegistry;
   readonly canary: Canary;
   /** Has the registry serve an image, in a repository of its own where none is named; gives its name. */
-  serve(image: TestImage, repository?: string): string;
+  readonly serve: (image: TestImage, repository?: string) => string;
   /** The same and pulls it; gives its id. */
-  pull(image: TestImage): Promise<string>;
+  readonly pull: (image: TestImage) => Promise<string>;
   /** Fails unless the daemon is the one of the beginning and the canary is as it was. */
-  expectUnharmed(): void;
+  readonly expectUnharmed: () => void;
 }
 
 /** What a test may want of it. */

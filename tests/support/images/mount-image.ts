@@ -10,14 +10,15 @@ import { imageCalls } from "./image-calls.ts";
 export async function withMountedImage<T>(node: Node, name: string, look: (dir: string) => Promise<T>): Promise<T> {
   const { layers } = await imageCalls(node).info(name);
   const dirs = layerDirs(node);
-  const lower = layers.map(({ chainId }) => dirs.get(chainId) ?? `no snapshot ${chainId}`).toReversed();
+  const lower = layers.map(({ chainId }) => dirs.get(chainId) ?? `no-snapshot-${chainId}`).toReversed();
   const dir = mkdtempSync(join(node.lane.dir, "mounted-"));
   const [only = ""] = lower;
-  await runProgram(
+  const mount =
     lower.length === 1
       ? ["mount", "--bind", "-o", "ro", only, dir]
-      : ["mount", "-t", "overlay", "-o", `ro,lowerdir=${lower.join(":")}`, "overlay", dir],
-  );
+      : ["mount", "-t", "overlay", "-o", `ro,lowerdir=${lower.join(":")}`, "overlay", dir];
+  // Relative paths leave room for many layers in the one page that mount(2) takes.
+  await runProgram(["env", "-C", snapshotsDir(node), ...mount]);
   try {
     return await look(dir);
   } finally {
@@ -26,7 +27,11 @@ export async function withMountedImage<T>(node: Node, name: string, look: (dir: 
   }
 }
 
-/** The directory of each layer by its chain id, as the database has them. */
+function snapshotsDir(node: Node): string {
+  return join(node.root, "snapshots");
+}
+
+/** The directory of each layer by its chain id, as the database has them, relative to that of all snapshots. */
 export function layerDirs(node: Node): ReadonlyMap<string, string> {
   using database = new DatabaseSync(join(node.root, "metadata.db"), { readOnly: true });
   const rows = database.prepare("SELECT id, record FROM snapshots").all() as unknown as readonly {
@@ -34,5 +39,5 @@ export function layerDirs(node: Node): ReadonlyMap<string, string> {
     readonly record: string;
   }[];
   const dirOf = (record: string): string => (JSON.parse(record) as { readonly dir: string }).dir;
-  return new Map(rows.map(({ id, record }) => [id, join(node.root, "snapshots", dirOf(record), "fs")]));
+  return new Map(rows.map(({ id, record }) => [id, join(dirOf(record), "fs")]));
 }
