@@ -28,6 +28,7 @@ import type { PullFacts, PullPlan, PullRecord } from "./pull/types.ts";
 import { Works } from "./pull/works.ts";
 import { pullSchema } from "./records/image-schema.ts";
 import { type ImageStore, openImageStore } from "./records/image-store.ts";
+import { rebuildImages } from "./recovery/rebuild-images.ts";
 import { Recovery } from "./recovery/recovery.ts";
 import { RemovalLife } from "./remove/removal-life.ts";
 import type { ImageRecord } from "./types.ts";
@@ -132,8 +133,9 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     removal,
     collector,
     unsynced,
+    rebuild: (signal) => rebuildImages({ images, content, snapshots, pulls, removals, limits, log }, signal),
   });
-  const pulls = new Pulls({
+  const pulls: Pulls = new Pulls({
     life,
     works,
     downloadsPerPull: options.downloadsPerPull ?? 3,

@@ -141,8 +141,8 @@ export class ImageService implements Images, ImageAdmin {
   /** Aborts and undoes pulls, waits for removals, begins nothing new. */
   async close(): Promise<void> {
     this.#closed = true;
-    const { pulls, removals, collector } = this.#parts;
-    await Promise.allSettled([pulls.close(), removals.close()]);
+    const { pulls, removals, collector, recovery } = this.#parts;
+    await Promise.allSettled([recovery.close(), pulls.close(), removals.close()]);
     await collector.close();
   }
 

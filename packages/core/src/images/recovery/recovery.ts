@@ -19,11 +19,15 @@ export interface RecoveryOptions {
   readonly removal: RemovalDeps;
   readonly collector: Collector;
   readonly unsynced: Set<Digest>;
+  /** Makes images whole that have lost layers. */
+  readonly rebuild: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What a daemon does about what an earlier one left. */
 export class Recovery {
   readonly #options: RecoveryOptions;
+  readonly #closing = new AbortController();
+  #rebuilding: Promise<void> | undefined;
   readonly #cleared = Promise.withResolvers<void>();
 
   constructor(options: RecoveryOptions) {
@@ -48,6 +52,13 @@ export class Recovery {
     await Promise.all(images.list().map(({ id }) => images.copy(id)));
     for (const { id, state } of images.list()) if (state === "removing") void removals.heal(id);
     collector.request();
+    this.#rebuilding = this.#options.rebuild(this.#closing.signal);
+  }
+
+  /** Ends what goes on in the background. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#rebuilding;
   }
 
   async #clear(): Promise<void> {

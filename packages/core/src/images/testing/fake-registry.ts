@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 
 import { Code, StatusError } from "@crib/errdefs";
 import { type Digest, digestOf, formatReference, type ImageReference, parseReference } from "@crib/oci-spec";
@@ -38,13 +39,32 @@ export function fakeImage(
   layers: readonly (string | Buffer)[],
   config: Readonly<Record<string, unknown>> = {},
 ): FakeImage {
-  const blobs = layers.map((layer) => Buffer.from(layer));
+  const all = layers.map((layer) => Buffer.from(layer));
+  return imageOf(
+    all.map((blob) => ({ blob, diffId: fakeDiffId(blob) })),
+    config,
+  );
+}
+
+/** An image of layers in archives, which the real unpacker takes. */
+export function tarImage(...archives: readonly Buffer[]): FakeImage {
+  return imageOf(
+    archives.map((archive) => ({ blob: gzipSync(archive), diffId: digestOf(archive) })),
+    {},
+  );
+}
+
+function imageOf(
+  layers: readonly { readonly blob: Buffer; readonly diffId: Digest }[],
+  config: Readonly<Record<string, unknown>>,
+): FakeImage {
+  const blobs = layers.map(({ blob }) => blob);
   const configBytes = Buffer.from(
     JSON.stringify({
       os: "linux",
       architecture: "amd64",
       config: { User: "1000", Cmd: ["sh"] },
-      rootfs: { type: "layers", diff_ids: blobs.map(fakeDiffId) },
+      rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
       ...config,
     }),
   );

@@ -1,3 +1,5 @@
+import { Code, hasCode } from "@crib/errdefs";
+
 import type { ContentStore } from "../../content/types.ts";
 import type { DiskUsage, Snapshots } from "../../snapshots/types.ts";
 
@@ -14,9 +16,18 @@ export async function measureImages(
   let inodes = blobs.length;
   for (const { size } of blobs) bytes += Math.ceil(size / blockBytes) * blockBytes;
   for (const { key, usage } of snapshots.list()) {
-    const taken = usage ?? (await snapshots.usage(key, signal));
+    const taken = usage ?? (await usageOf(snapshots, key, signal));
     bytes += taken.bytes;
     inodes += taken.inodes;
   }
   return { bytes, inodes };
+}
+
+async function usageOf(snapshots: Snapshots, key: string, signal: AbortSignal): Promise<DiskUsage> {
+  try {
+    return await snapshots.usage(key, signal);
+  } catch (reason) {
+    if (hasCode(reason, Code.NotFound)) return { bytes: 0, inodes: 0 };
+    throw reason;
+  }
 }
