@@ -1,12 +1,11 @@
-import { StatusError } from "@crib/errdefs";
-
 import type { LayerUnpacker } from "../layers/types.ts";
-import type { BadRow, Database } from "../metadata/index.ts";
+import type { Database } from "../metadata/index.ts";
+import { adoptCopies, dropHollowLayers } from "./adopt-copies.ts";
 import { OverlaySnapshots } from "./overlay-snapshots.ts";
-import { readSnapshotCopy } from "./snapshot-copies.ts";
+import { SnapshotCopies } from "./snapshot-copies.ts";
 import { SnapshotDirectories } from "./snapshot-directories.ts";
 import { SnapshotRows } from "./snapshot-rows.ts";
-import type { Snapshots } from "./types.ts";
+import type { Snapshot, Snapshots } from "./types.ts";
 
 /** What the snapshots of a daemon are made of. */
 export interface SnapshotsOptions {
@@ -14,6 +13,11 @@ export interface SnapshotsOptions {
   /** The daemon's root; directories are in its folder `snapshots`. */
   readonly rootDir: string;
   readonly unpacker: Pick<LayerUnpacker, "removeTree" | "usage">;
+  /**
+   * Path of a user namespace that has the mappings of a snapshot, such as the one that its owner's sandbox pins. Default: one is made for
+   * the moment of mounting, which takes some 10 ms.
+   */
+  readonly usernsOf?: (snapshot: Snapshot) => string | undefined;
   /** Told of copies and rows that could not be used. */
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
 }
@@ -22,34 +26,13 @@ export interface SnapshotsOptions {
  * Opens the snapshots. Bad rows are never fatal: they are replaced by the copy in their directory. When the database had to be
  * set aside, all rows come back from the copies; one that was being removed then is removed again by the garbage collection.
  */
-export function createSnapshots({ database, rootDir, unpacker, log }: SnapshotsOptions): Snapshots {
+export function createSnapshots({ database, rootDir, unpacker, usernsOf, log }: SnapshotsOptions): Snapshots {
   const rows = new SnapshotRows(database);
   const directories = new SnapshotDirectories(rootDir, unpacker);
   for (const { dir } of rows.list()) directories.reserve(dir);
-  for (const { id, reason } of rows.bad) log.warn({ snapshot: id, reason }, "the row of a snapshot cannot be used");
-  if (database.setAside !== undefined || rows.bad.length > 0) {
-    adoptCopies(rows, directories, database.setAside === undefined ? rows.bad : undefined, log);
-  }
-  return new OverlaySnapshots({ database, rows, directories, unpacker });
-}
-
-/** Gives directories without a row the one that their copy tells of: all of them, or those whose rows were bad. */
-function adoptCopies(
-  rows: SnapshotRows,
-  directories: SnapshotDirectories,
-  only: readonly BadRow[] | undefined,
-  log: SnapshotsOptions["log"],
-): void {
-  const taken = new Set(rows.list().map(({ dir }) => dir));
-  for (const dir of directories.listSync()) {
-    if (taken.has(dir)) continue;
-    try {
-      const copy = readSnapshotCopy(directories.pathOf(dir));
-      if (copy?.dir !== dir || rows.find(copy.key)) continue;
-      if (only && !only.some(({ id }) => id === copy.key)) continue;
-      rows.insert(copy);
-    } catch (reason) {
-      log.warn({ dir, error: StatusError.from(reason).message }, "the copy of a snapshot's row cannot be used");
-    }
-  }
+  const copies = new SnapshotCopies(directories);
+  const parts = { rows, directories, copies, log };
+  adoptCopies(parts, database.setAside !== undefined);
+  dropHollowLayers(parts);
+  return new OverlaySnapshots({ ...parts, database, unpacker, usernsOf: usernsOf ?? ((): undefined => undefined) });
 }

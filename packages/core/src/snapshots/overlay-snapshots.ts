@@ -1,14 +1,12 @@
-import { isDeepStrictEqual } from "node:util";
-
 import { Code, StatusError } from "@crib/errdefs";
 import { umountAll } from "@crib/linux";
 import type { Digest } from "@crib/oci-spec";
 
 import type { LayerUnpacker } from "../layers/types.ts";
-import { type Database, onRollback } from "../metadata/index.ts";
+import { canonicalJson, type Database, onRollback } from "../metadata/index.ts";
 import { checkIdMappings } from "./id-mappings.ts";
 import { makeWritable } from "./make-writable.ts";
-import { dropSnapshotCopy, writeSnapshotCopy } from "./snapshot-copies.ts";
+import type { SnapshotCopies } from "./snapshot-copies.ts";
 import type { SnapshotDirectories } from "./snapshot-directories.ts";
 import { mountSnapshot, snapshotMountSpecs, type SnapshotPaths } from "./snapshot-mounts.ts";
 import type { SnapshotRows } from "./snapshot-rows.ts";
@@ -19,7 +17,10 @@ export interface OverlaySnapshotsParts {
   readonly database: Database;
   readonly rows: SnapshotRows;
   readonly directories: SnapshotDirectories;
+  readonly copies: SnapshotCopies;
   readonly unpacker: Pick<LayerUnpacker, "usage">;
+  readonly usernsOf: (snapshot: Snapshot) => string | undefined;
+  readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
 }
 
 /** Snapshots whose directories overlayfs stacks. */
@@ -50,51 +51,66 @@ export class OverlaySnapshots implements Snapshots {
   commitLayer(directory: LayerDirectory, chainId: Digest, parent: Digest | undefined, usage: DiskUsage): Snapshot {
     const { rows, directories, database } = this.#parts;
     const { dir } = directory;
+    const doing = `committing layer "${chainId}"`;
+    if (rows.find(chainId)) throw new StatusError(Code.AlreadyExists, `${doing}: it exists`);
     if (!directories.isOpen(dir)) {
-      throw new StatusError(Code.FailedPrecondition, `layer "${chainId}": directory "${dir}" is no layer's to be`);
+      throw new StatusError(Code.FailedPrecondition, `${doing}: directory "${dir}" is no layer's to be`);
     }
+    if (parent !== undefined) this.#checkLayer(parent, doing);
     const below = parent === undefined ? {} : { parent };
-    const snapshot: Snapshot = { key: chainId, kind: "layer", ...below, dir, createdAt: now(), usage };
-    this.#insert(snapshot);
+    const { bytes, inodes } = usage;
+    const snapshot: Snapshot = {
+      key: chainId,
+      kind: "layer",
+      ...below,
+      dir,
+      createdAt: now(),
+      usage: { bytes, inodes },
+    };
+    rows.insert(snapshot);
     directories.setOpen(dir, false);
     onRollback(database, () => directories.setOpen(dir, true));
-    return rows.get(chainId);
+    this.#copyInBackground(snapshot);
+    return snapshot;
   }
 
   async discardLayerDirectory({ dir }: LayerDirectory): Promise<void> {
-    const { rows, directories } = this.#parts;
-    const owner = rows.list().find((snapshot) => snapshot.dir === dir);
-    if (owner) throw new StatusError(Code.FailedPrecondition, `directory "${dir}": it is snapshot "${owner.key}"`);
+    const { rows, directories, copies } = this.#parts;
+    if (rows.hasDirectory(dir)) {
+      throw new StatusError(Code.FailedPrecondition, `discarding directory "${dir}": it is a snapshot's`);
+    }
+    // The commit may have been taken back.
+    await copies.settled(dir);
     await directories.remove(dir, new AbortController().signal);
   }
 
-  prepare(request: Parameters<Snapshots["prepare"]>[0]): Snapshot {
-    const { key, idMappings, parent } = request;
+  prepare({ key, kind, parent, owner, idMappings }: Parameters<Snapshots["prepare"]>[0]): Snapshot {
     const { rows, directories } = this.#parts;
-    if (idMappings) checkIdMappings(idMappings, `snapshot "${key}"`);
+    const doing = `preparing snapshot "${key}"`;
+    if (key === "") throw new StatusError(Code.InvalidArgument, `${doing}: its key is empty`);
+    if (idMappings) checkIdMappings(idMappings, doing);
+    const wanted = { key, kind, parent, owner, ...(idMappings ? { idMappings } : {}) };
     const known = rows.find(key);
     if (known) {
       const { dir: _dir, createdAt: _createdAt, ...same } = known;
-      if (isDeepStrictEqual(same, { ...request })) return known;
-      throw new StatusError(Code.AlreadyExists, `snapshot "${key}": it exists and is another one`);
+      if (canonicalJson(same) === canonicalJson(wanted)) return known;
+      throw new StatusError(Code.AlreadyExists, `${doing}: it exists and is another one`);
     }
-    if (rows.find(parent)?.kind !== "layer") {
-      throw new StatusError(Code.NotFound, `snapshot "${key}": there is no layer "${parent}"`);
-    }
-    const snapshot: Snapshot = { ...request, dir: directories.allocate(), createdAt: now() };
+    this.#checkLayer(parent, doing);
+    const snapshot: Snapshot = { ...wanted, dir: directories.allocate(), createdAt: now() };
     rows.insert(snapshot);
     return snapshot;
   }
 
   async materialize(key: string, signal: AbortSignal): Promise<void> {
-    const { rows, directories } = this.#parts;
-    const snapshot = rows.get(key);
-    if (snapshot.kind === "layer") return;
+    const { rows, directories, copies } = this.#parts;
     signal.throwIfAborted();
-    const path = await directories.make(snapshot.dir);
+    const snapshot = rows.get(key);
+    if (snapshot.kind === "layer") return await copies.settled(snapshot.dir);
     const [below = ""] = this.chain(key);
+    const path = await directories.make(snapshot.dir);
     if (snapshot.kind === "active") await makeWritable(path, below, snapshot.idMappings);
-    writeSnapshotCopy(path, snapshot);
+    await copies.write(snapshot);
   }
 
   mountSpecs(key: string): readonly MountSpec[] {
@@ -102,8 +118,10 @@ export class OverlaySnapshots implements Snapshots {
   }
 
   async mount(key: string, target: string, signal: AbortSignal): Promise<void> {
+    const { rows, usernsOf, directories } = this.#parts;
+    const userns = usernsOf(rows.get(key));
     try {
-      await mountSnapshot(this.#pathsOf(key), target, undefined, signal);
+      await mountSnapshot(this.#pathsOf(key), target, { userns, probeDir: directories.root }, signal);
     } catch (reason) {
       throw StatusError.from(reason, `mounting snapshot "${key}"`);
     }
@@ -122,43 +140,44 @@ export class OverlaySnapshots implements Snapshots {
   }
 
   async remove(key: string, signal: AbortSignal): Promise<void> {
-    const { rows, directories } = this.#parts;
+    const { rows, directories, copies } = this.#parts;
     const snapshot = rows.find(key);
     if (!snapshot) return;
     const child = rows.childOf(key);
     if (child !== undefined) {
-      throw new StatusError(Code.FailedPrecondition, `snapshot "${key}": "${child}" stands on it`);
+      throw new StatusError(Code.FailedPrecondition, `removing snapshot "${key}": "${child}" stands on it`);
     }
+    // Before anything is awaited: what the caller has just seen to be unused still is.
     rows.delete(key);
     // Before the files, so that a rebuilt database does not bring half a snapshot back.
-    dropSnapshotCopy(directories.pathOf(snapshot.dir));
+    await copies.drop(snapshot.dir);
     await directories.remove(snapshot.dir, signal);
   }
 
   async sweep(signal: AbortSignal): Promise<number> {
     const { rows, directories } = this.#parts;
-    const taken = new Set(rows.list().map(({ dir }) => dir));
-    const garbage = await directories.unreferenced((dir) => taken.has(dir));
-    let removed = 0;
+    const garbage = await directories.unreferenced((dir) => rows.hasDirectory(dir));
     for (const dir of garbage) {
-      // A row may have been written while another directory was being removed.
-      if (directories.isOpen(dir) || rows.list().some((snapshot) => snapshot.dir === dir)) continue;
+      signal.throwIfAborted();
+      // No row gets the number of a directory that is there, so it still is garbage.
       await directories.remove(dir, signal);
-      removed++;
     }
-    return removed;
+    return garbage.length;
   }
 
-  /** The copy first: without its row it is garbage, a row without its copy could not be rebuilt. */
-  #insert(snapshot: Snapshot): void {
-    const { rows, directories } = this.#parts;
-    const { key, parent, dir } = snapshot;
-    if (rows.find(key)) throw new StatusError(Code.AlreadyExists, `layer "${key}": it exists`);
-    if (parent !== undefined && rows.find(parent)?.kind !== "layer") {
-      throw new StatusError(Code.NotFound, `layer "${key}": there is no layer "${parent}" below it`);
-    }
-    writeSnapshotCopy(directories.pathOf(dir), snapshot);
-    rows.insert(snapshot);
+  /** NotFound when there is no such layer to stand on. */
+  #checkLayer(parent: string, doing: string): void {
+    if (this.#parts.rows.find(parent)?.kind === "layer") return;
+    throw new StatusError(Code.NotFound, `${doing}: there is no layer "${parent}" to stand on`);
+  }
+
+  #copyInBackground(snapshot: Snapshot): void {
+    const { copies, rows, log } = this.#parts;
+    copies.write(snapshot).catch((reason: unknown) => {
+      // It may have been removed, or never come to be, meanwhile.
+      if (rows.find(snapshot.key)?.dir !== snapshot.dir) return;
+      log.warn({ snapshot: snapshot.key, error: StatusError.from(reason).message }, "no copy of a snapshot's row");
+    });
   }
 
   #pathsOf(key: string): SnapshotPaths {

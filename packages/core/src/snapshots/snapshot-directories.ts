@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -28,6 +28,8 @@ export class SnapshotDirectories {
     this.#unpacker = unpacker;
     try {
       mkdirSync(this.root, { recursive: true, mode: 0o700 });
+      // An older one may have been made by somebody else.
+      chmodSync(this.root, 0o700);
       this.#last = Math.max(0, ...this.listSync().map(Number));
     } catch (reason) {
       throw StatusError.from(reason, `reading "${this.root}"`);

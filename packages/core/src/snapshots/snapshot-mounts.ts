@@ -1,5 +1,5 @@
-import { StatusError } from "@crib/errdefs";
-import { bind, type HeldUserns, mountOverlay, openUserns, overlayOptions } from "@crib/linux";
+import { Code, StatusError } from "@crib/errdefs";
+import { bind, type HeldUserns, idmappedMountsSupported, mountOverlay, openUserns, overlayOptions } from "@crib/linux";
 
 import type { IdMappings, IdRange, MountSpec } from "./types.ts";
 
@@ -33,32 +33,44 @@ export function snapshotMountSpecs({ lower, upper, idMappings }: SnapshotPaths):
   return [{ type: "overlay", source: "overlay", options }];
 }
 
-/** Mounts it at an existing directory. `userns` is a pinned user namespace with its mappings, which else is made for the moment. */
-export async function mountSnapshot(
-  { lower, upper, idMappings }: SnapshotPaths,
+async function mountPaths(
+  { lower, upper }: SnapshotPaths,
   target: string,
-  userns: string | undefined,
+  usernsFd: number | undefined,
+): Promise<void> {
+  const [only] = lower;
+  if (upper === undefined && lower.length === 1 && only !== undefined) {
+    await bind({ source: only, target, readOnly: true, usernsFd });
+  } else {
+    await mountOverlay({ lower, upper, target, options: overlayDefaults, usernsFd });
+  }
+}
+
+/** How ids are mapped, and where it is tried out whether they can be. */
+export interface MappedMount {
+  /** A pinned user namespace with the snapshot's mappings. Default: one is made for the moment. */
+  readonly userns: string | undefined;
+  /** A trusted directory on the file system of the layers. */
+  readonly probeDir: string;
+}
+
+/** Mounts it at an existing directory. Unimplemented when ids are to be mapped and the kernel or the file system cannot do that. */
+export async function mountSnapshot(
+  paths: SnapshotPaths,
+  target: string,
+  { userns, probeDir }: MappedMount,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  using held: HeldUserns | undefined = idMappings && (await openUserns(userns ?? idMappings, signal));
-  const usernsFd = held?.fd;
-  const [only] = lower;
+  const { idMappings } = paths;
+  if (idMappings === undefined) return await mountPaths(paths, target, undefined);
+  using held: HeldUserns = await openUserns(userns ?? idMappings, signal);
   try {
-    if (upper === undefined && lower.length === 1 && only !== undefined) {
-      await bind({ source: only, target, readOnly: true, usernsFd });
-    } else {
-      await mountOverlay({ lower, upper, target, options: overlayDefaults, usernsFd });
-    }
+    await mountPaths(paths, target, held.fd);
   } catch (reason) {
-    // Only then asked, since nearly all have them.
-    if (held === undefined) throw reason;
-    throw new StatusError(
-      StatusError.from(reason).code,
-      `mounting with mapped ids: ${StatusError.from(reason).message}`,
-      {
-        cause: reason,
-      },
-    );
+    // Asked only now, since nearly all can.
+    if (await idmappedMountsSupported(probeDir, signal)) throw reason;
+    const why = "this kernel's overlayfs, or the file system, cannot show files with mapped owners";
+    throw new StatusError(Code.Unimplemented, `mounting on "${target}" with mapped ids: ${why}`, { cause: reason });
   }
 }

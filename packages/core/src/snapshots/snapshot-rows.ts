@@ -13,6 +13,7 @@ export class SnapshotRows {
   readonly #table: RecordTable<SnapshotRecord>;
   /** Keys of what stands directly on a key. */
   readonly #children = new Map<string, Set<string>>();
+  readonly #directories = new Set<string>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -21,7 +22,7 @@ export class SnapshotRows {
       noun: "snapshot",
       schema: snapshotSchema,
     });
-    for (const { id, parent } of this.#table.list()) this.#link(id, parent);
+    for (const snapshot of this.list()) this.#link(snapshot);
   }
 
   /** Rows that were bad; they are in the quarantine. */
@@ -41,6 +42,11 @@ export class SnapshotRows {
 
   list(): readonly Snapshot[] {
     return this.#table.list().map(toSnapshot);
+  }
+
+  /** Whether a snapshot has this directory. */
+  hasDirectory(dir: string): boolean {
+    return this.#directories.has(dir);
   }
 
   /** A snapshot that stands directly on this one. */
@@ -65,8 +71,8 @@ export class SnapshotRows {
 
   insert(snapshot: Snapshot): void {
     this.#table.put(toRecord(snapshot));
-    this.#link(snapshot.key, snapshot.parent);
-    onRollback(this.#database, () => this.#unlink(snapshot.key, snapshot.parent));
+    this.#link(snapshot);
+    onRollback(this.#database, () => this.#unlink(snapshot));
   }
 
   /** Absence is success. */
@@ -74,17 +80,19 @@ export class SnapshotRows {
     const snapshot = this.find(key);
     if (snapshot === undefined) return;
     this.#table.delete(key);
-    this.#unlink(key, snapshot.parent);
-    onRollback(this.#database, () => this.#link(key, snapshot.parent));
+    this.#unlink(snapshot);
+    onRollback(this.#database, () => this.#link(snapshot));
   }
 
-  #link(key: string, parent: string | undefined): void {
+  #link({ key, parent, dir }: Snapshot): void {
+    this.#directories.add(dir);
     if (parent === undefined) return;
     const children = this.#children.get(parent) ?? new Set();
     this.#children.set(parent, children.add(key));
   }
 
-  #unlink(key: string, parent: string | undefined): void {
+  #unlink({ key, parent, dir }: Snapshot): void {
+    this.#directories.delete(dir);
     if (parent === undefined) return;
     const children = this.#children.get(parent);
     children?.delete(key);

@@ -1,93 +1,21 @@
-import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
-import { existsSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { deepEqual, equal, notEqual, ok, rejects, throws } from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import type { Digest } from "@crib/oci-spec";
+import { digestOf } from "@crib/oci-spec";
 
 import { transaction } from "../metadata/index.ts";
 import { SnapshotScene } from "./testing/snapshot-scene.ts";
-import type { Snapshots } from "./types.ts";
+import type { DiskUsage } from "./types.ts";
 
 const { signal } = new AbortController();
-const needsRoot = { skip: process.getuid?.() === 0 ? false : "needs root to mount" };
-
-/** A chain of layers that each have a file of their own and one that all have. */
-async function chainOf(scene: SnapshotScene, snapshots: Snapshots, count: number): Promise<Digest> {
-  let top: Digest | undefined;
-  for (let index = 0; index < count; index++) {
-    top = await scene.layer(snapshots, `layer ${index}`, top, (target) => {
-      writeFileSync(join(target, `only-${index}`), String(index));
-      writeFileSync(join(target, "all"), String(index));
-    });
-  }
-  if (top === undefined) throw new Error("no layer");
-  return top;
-}
-
-test("a container sees the layers of its image and changes none of them", needsRoot, async (t) => {
-  const scene = new SnapshotScene(t);
-  const snapshots = await scene.open();
-  const parent = await chainOf(scene, snapshots, 2);
-  snapshots.prepare({ key: "one", kind: "active", parent, owner: "pod" });
-  await snapshots.materialize("one", signal);
-  await snapshots.materialize("one", signal);
-  const target = await scene.mount(snapshots, "one");
-  equal(readFileSync(join(target, "all"), "utf8"), "1");
-  equal(readFileSync(join(target, "only-0"), "utf8"), "0");
-  equal((statSync(target).mode & 0o7777).toString(8), "755");
-  writeFileSync(join(target, "all"), "changed");
-  rmSync(join(target, "only-0"));
-  for (const directory of snapshots.chain(parent)) ok(readFileSync(join(directory, "all"), "utf8") !== "changed");
-  snapshots.prepare({ key: "two", kind: "view", parent, owner: "pod" });
-  await snapshots.materialize("two", signal);
-  const view = await scene.mount(snapshots, "two");
-  equal(readFileSync(join(view, "all"), "utf8"), "1");
-  throws(() => writeFileSync(join(view, "new"), ""), { code: "EROFS" });
-  await snapshots.unmount(target, signal);
-  await snapshots.unmount(target, signal);
-});
-
-for (const count of [1, 120, 300]) {
-  test(`an image of ${count} layers mounts`, needsRoot, async (t) => {
-    const scene = new SnapshotScene(t);
-    const snapshots = await scene.open();
-    const parent = await chainOf(scene, snapshots, count);
-    snapshots.prepare({ key: "view", kind: "view", parent, owner: "pod" });
-    await snapshots.materialize("view", signal);
-    const view = await scene.mount(snapshots, "view");
-    equal(readFileSync(join(view, "all"), "utf8"), String(count - 1));
-    equal(readdirSync(view).length, count + 1);
-    throws(() => writeFileSync(join(view, "all"), ""), { code: "EROFS" });
-  });
-}
-
-test("with id mappings, files belong to the ids of the user namespace", needsRoot, async (t) => {
-  const scene = new SnapshotScene(t);
-  const snapshots = await scene.open();
-  const parent = await scene.layer(snapshots, "owned", await chainOf(scene, snapshots, 1), (target) => {
-    writeFileSync(join(target, "mine"), "");
-    chownSync(join(target, "mine"), 1_000, 1_000);
-  });
-  const range = [{ containerId: 0, hostId: 200_000, length: 65_536 }];
-  const idMappings = { uids: range, gids: range };
-  snapshots.prepare({ key: "mapped", kind: "active", parent, owner: "pod", idMappings });
-  await snapshots.materialize("mapped", signal);
-  const target = await scene.mount(snapshots, "mapped");
-  equal(statSync(join(target, "mine")).uid, 201_000);
-  equal(statSync(join(target, "all")).gid, 200_000);
-  equal(statSync(target).uid, 200_000);
-  const twice = { uids: range, gids: [] };
-  throws(() => snapshots.prepare({ key: "bad", kind: "active", parent, owner: "pod", idMappings: twice }), {
-    code: Code.InvalidArgument,
-  });
-});
 
 test("what something stands on is kept, and rows outlive the daemon", async (t) => {
   const scene = new SnapshotScene(t);
   let snapshots = await scene.open();
-  const parent = await chainOf(scene, snapshots, 2);
+  const parent = await scene.chain(snapshots, 2);
   const [bottom] = snapshots.list();
   const prepared = snapshots.prepare({ key: "one", kind: "view", parent, owner: "pod" });
   deepEqual(snapshots.prepare({ key: "one", kind: "view", parent, owner: "pod" }), prepared);
@@ -104,7 +32,7 @@ test("what something stands on is kept, and rows outlive the daemon", async (t) 
 test("a transaction that fails leaves no snapshot", async (t) => {
   const scene = new SnapshotScene(t);
   const snapshots = await scene.open();
-  const parent = await chainOf(scene, snapshots, 1);
+  const parent = await scene.chain(snapshots, 1);
   throws(
     () =>
       transaction(scene.database, () => {
@@ -134,14 +62,118 @@ test("directories without a row are swept, but not those that are being filled",
   ok(!existsSync(filled.target));
 });
 
+test("an unfinished layer's directory can be committed once, by whom it was given to", async (t) => {
+  const scene = new SnapshotScene(t);
+  const snapshots = await scene.open();
+  const usage = { bytes: 8_192, inodes: 3 };
+  const [first, second] = [digestOf("first"), digestOf("second")];
+  const directory = await snapshots.createLayerDirectory();
+  equal((statSync(directory.target).mode & 0o7777).toString(8), "755");
+  for (const path of [join(scene.dir, "snapshots"), dirname(directory.target)]) {
+    equal((statSync(path).mode & 0o7777).toString(8), "700", path);
+  }
+  throws(() => snapshots.commitLayer(directory, second, first, usage), { code: Code.NotFound });
+  throws(() => {
+    transaction(scene.database, () => {
+      snapshots.commitLayer(directory, first, undefined, usage);
+      throw new Error("taken back");
+    });
+  }, /taken back/);
+  equal(snapshots.find(first), undefined);
+  equal(await snapshots.sweep(signal), 0);
+  const layer = snapshots.commitLayer(directory, first, undefined, usage);
+  deepEqual(layer.usage, usage);
+  deepEqual(await snapshots.usage(first, signal), usage);
+  throws(() => snapshots.commitLayer(directory, second, first, usage), { code: Code.FailedPrecondition });
+  await rejects(snapshots.discardLayerDirectory(directory), { code: Code.FailedPrecondition });
+  const twin = await snapshots.createLayerDirectory();
+  throws(() => snapshots.commitLayer(twin, first, undefined, usage), { code: Code.AlreadyExists });
+  await snapshots.discardLayerDirectory(twin);
+  await snapshots.discardLayerDirectory(twin);
+  deepEqual(readdirSync(join(scene.dir, "snapshots")), [directory.dir]);
+  throws(() => snapshots.prepare({ key: "one", kind: "view", parent: second, owner: "pod" }), { code: Code.NotFound });
+  throws(() => snapshots.prepare({ key: "", kind: "view", parent: first, owner: "pod" }), {
+    code: Code.InvalidArgument,
+  });
+  await snapshots.materialize(first, signal);
+});
+
+test("a removal that was cut short leaves a directory that is swept", async (t) => {
+  const scene = new SnapshotScene(t);
+  let isBroken = true;
+  const removeTree = async (path: string): Promise<void> => {
+    if (isBroken) throw new Error("killed");
+    rmSync(path, { recursive: true });
+  };
+  const unpacker = { removeTree, usage: async (): Promise<DiskUsage> => ({ bytes: 0, inodes: 0 }) };
+  let snapshots = await scene.open({ unpacker });
+  const parent = await scene.chain(snapshots, 1);
+  const { dir } = snapshots.prepare({ key: "one", kind: "active", parent, owner: "pod" });
+  await snapshots.materialize("one", signal);
+  await rejects(snapshots.remove("one", signal), /killed/);
+  equal(snapshots.find("one"), undefined);
+  isBroken = false;
+  await snapshots.remove("one", signal);
+  const again = snapshots.prepare({ key: "one", kind: "active", parent, owner: "pod" });
+  notEqual(again.dir, dir);
+  // The row was written, and the daemon died before it made the directory.
+  snapshots = await scene.open({ unpacker });
+  equal(await snapshots.sweep(signal), 1);
+  ok(!existsSync(join(scene.dir, "snapshots", dir)));
+  deepEqual(snapshots.find("one"), again);
+  await snapshots.materialize("one", signal);
+  await snapshots.remove("one", signal);
+  deepEqual(readdirSync(join(scene.dir, "snapshots")), [snapshots.find(parent)?.dir]);
+});
+
+test("one removal of a directory runs at a time, and an aborted sweep goes no further", async (t) => {
+  const scene = new SnapshotScene(t);
+  const turn = Promise.withResolvers<void>();
+  let calls = 0;
+  const removeTree = async (path: string): Promise<void> => {
+    calls++;
+    await turn.promise;
+    rmSync(path, { recursive: true });
+  };
+  const unpacker = { removeTree, usage: async (): Promise<DiskUsage> => ({ bytes: 0, inodes: 0 }) };
+  const snapshots = await scene.open({ unpacker });
+  const key = await scene.chain(snapshots, 1);
+  const removal = snapshots.remove(key, signal);
+  equal(snapshots.find(key), undefined);
+  // The row is gone, so the sweep sees the directory too.
+  const sweep = snapshots.sweep(signal);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  turn.resolve();
+  await Promise.all([removal, sweep]);
+  equal(calls, 1);
+  mkdirSync(join(scene.dir, "snapshots", "88"));
+  await rejects(snapshots.sweep(AbortSignal.abort()), { name: "AbortError" });
+  await rejects(snapshots.materialize("any", AbortSignal.abort()), { name: "AbortError" });
+});
+
+test("the layer of which somebody removed the directory is pulled again, and its chain is whole again", async (t) => {
+  const scene = new SnapshotScene(t);
+  let snapshots = await scene.open();
+  const top = await scene.chain(snapshots, 2);
+  const bottom = snapshots.list().find(({ parent }) => parent === undefined);
+  rmSync(snapshots.chain(top)[1] ?? "", { recursive: true });
+  rmSync(join(scene.dir, "snapshots", bottom?.dir ?? ""), { recursive: true });
+  snapshots = await scene.open();
+  deepEqual(scene.warnings, ["the directory of a layer is gone"]);
+  equal(snapshots.find(bottom?.key ?? ""), undefined);
+  throws(() => snapshots.chain(top), { code: Code.DataLoss });
+  equal(await scene.layer(snapshots, "layer 0", undefined), bottom?.key);
+  equal(snapshots.chain(top).length, 2);
+});
+
 test("a damaged row comes back from its copy, and all do when the database is lost", async (t) => {
   const scene = new SnapshotScene(t);
   let snapshots = await scene.open();
-  const parent = await chainOf(scene, snapshots, 2);
+  const parent = await scene.chain(snapshots, 2);
   scene.database.sqlite.exec(`UPDATE snapshots SET record = replace(record, '"layer"', '"lay3r"')`);
   snapshots = await scene.open();
   equal(snapshots.chain(parent).length, 2);
-  equal(scene.warnings.length, 2);
+  deepEqual(scene.warnings, Array(2).fill("the row of a snapshot was damaged; its copy takes its place"));
   await scene.close();
   for (const name of ["metadata.db", "metadata.db-wal", "metadata.db-shm"]) {
     writeFileSync(join(scene.dir, name), "no database");
@@ -150,4 +182,11 @@ test("a damaged row comes back from its copy, and all do when the database is lo
   ok(scene.database.setAside);
   equal(snapshots.chain(parent).length, 2);
   equal(await snapshots.sweep(signal), 0);
+
+  // Of a damaged row without a good copy nothing is served.
+  writeFileSync(join(scene.dir, "snapshots", snapshots.find(parent)?.dir ?? "", "snapshot.json"), "{}");
+  scene.database.sqlite.exec(`UPDATE snapshots SET checksum = 'no' WHERE id = '${parent}'`);
+  snapshots = await scene.open();
+  equal(snapshots.find(parent), undefined);
+  equal(await snapshots.sweep(signal), 1);
 });

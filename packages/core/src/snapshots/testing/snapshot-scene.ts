@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
@@ -7,7 +6,7 @@ import { umountAll } from "@crib/linux";
 import { type Digest, digestOf } from "@crib/oci-spec";
 
 import { type Database, openDatabase } from "../../metadata/index.ts";
-import { createSnapshots } from "../create-snapshots.ts";
+import { createSnapshots, type SnapshotsOptions } from "../create-snapshots.ts";
 import type { Snapshots } from "../types.ts";
 
 /** Snapshots in a directory of their own, on the file system of the root, since overlayfs does not stack on itself. */
@@ -19,7 +18,7 @@ export class SnapshotScene {
 
   constructor(t: TestContext) {
     t.after(async () => {
-      for (const target of this.#mounts) await umountAll(target);
+      for (const target of this.#mounts.toReversed()) await umountAll(target);
       await this.close();
       rmSync(this.dir, { recursive: true, force: true });
     });
@@ -35,8 +34,8 @@ export class SnapshotScene {
     this.#database = undefined;
   }
 
-  /** Opens, or opens again. */
-  async open(): Promise<Snapshots> {
+  /** Opens, or opens again, as after a restart. */
+  async open(options: Partial<Pick<SnapshotsOptions, "unpacker" | "usernsOf">> = {}): Promise<Snapshots> {
     await this.close();
     this.#database = await openDatabase(join(this.dir, "metadata.db"));
     return createSnapshots({
@@ -47,6 +46,7 @@ export class SnapshotScene {
         usage: async () => ({ bytes: 4_096, inodes: 1 }),
       },
       log: { warn: (_fields, message) => this.warnings.push(message) },
+      ...options,
     });
   }
 
@@ -61,14 +61,40 @@ export class SnapshotScene {
     fill(directory.target);
     const key = digestOf(name);
     snapshots.commitLayer(directory, key, parent, { bytes: 1, inodes: 1 });
+    // Its copy is written in the background.
+    await snapshots.materialize(key, new AbortController().signal);
     return key;
+  }
+
+  /** A chain of layers that each have a file of their own, `only-<index>`, and one that all have, `all`; gives the nearest one. */
+  async chain(snapshots: Snapshots, count: number): Promise<Digest> {
+    let top: Digest | undefined;
+    for (let index = 0; index < count; index++) {
+      top = await this.layer(snapshots, `layer ${index}`, top, (target) => {
+        writeFileSync(join(target, `only-${index}`), String(index));
+        writeFileSync(join(target, "all"), String(index));
+      });
+    }
+    if (top === undefined) throw new Error("no layer");
+    return top;
+  }
+
+  /** A new directory to mount at, with which the mount goes. */
+  target(): string {
+    const target = join(this.dir, `mount-${this.#mounts.length}`);
+    mkdirSync(target);
+    this.unmountLater(target);
+    return target;
+  }
+
+  /** Has a mount go with the test. */
+  unmountLater(target: string): void {
+    this.#mounts.push(target);
   }
 
   /** Mounts it at a new directory. */
   async mount(snapshots: Snapshots, key: string): Promise<string> {
-    const target = join(this.dir, `mount-${this.#mounts.length}`);
-    await mkdir(target);
-    this.#mounts.push(target);
+    const target = this.target();
     await snapshots.mount(key, target, new AbortController().signal);
     return target;
   }
