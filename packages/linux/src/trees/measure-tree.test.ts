@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -63,10 +63,9 @@ test("while somebody swaps directories for links, nothing outside counts", needs
   mkdirSync(join(directory, "tree/a/b"), { recursive: true });
   await using _ = await swapLoop(join(directory, "tree/a/b"), join(directory, "host"));
   let rounds = 0;
-  for (const end = performance.now() + 400; performance.now() < end; rounds += 1) {
+  for (const end = performance.now() + 1000; performance.now() < end; rounds += 1) {
     const { inodes } = finish(measureTree(join(directory, "tree")));
     ok(inodes <= 4, `${inodes} inodes`);
   }
-  ok(rounds > 50, `only ${rounds} rounds`);
-  rmSync(join(directory, "none"), { force: true });
+  ok(rounds > 500, `only ${rounds} rounds`);
 });
