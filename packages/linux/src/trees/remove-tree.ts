@@ -73,9 +73,11 @@ class TreeRemoval implements Disposable {
   }
 
   #enter(level: Level, name: Buffer): void {
-    const result = unlinkat(level.fd, name, AT_REMOVEDIR);
+    let result = unlinkat(level.fd, name, AT_REMOVEDIR);
+    if (result === -ENOTDIR) result = unlinkat(level.fd, name, 0);
     if (result === 0 || result === -ENOENT) return;
-    if (result === -ENOTDIR) return this.#check(unlinkat(level.fd, name, 0), name);
+    // A directory was put there between the two.
+    if (result === -EISDIR) return void level.subdirectories.push(name);
     if (result !== -ENOTEMPTY) return this.#check(result, name);
     if (this.#levels.length >= maximumDepth) return this.#moveUp(level, name);
     const fd = openat2(level.fd, name, openBelow);
