@@ -24,9 +24,10 @@ export function describeBind({ source, target }: BindRequest): string {
   return `binding "${source}" to "${target}"`;
 }
 
-/** For kernels before 5.12; id mappings they do not have. */
-function bindOld(request: BindRequest, doing: string): void {
+/** The same for kernels before 5.12, which have no id mappings: for a moment the mount can be written to. */
+export function bindByMountCall(request: BindRequest): void {
   const { source, target, readOnly = false } = request;
+  const doing = describeBind(request);
   check(mount(source, target, null, MountFlag.BIND, null), doing);
   if (!readOnly) return;
   const result = mount("none", target, null, MountFlag.REMOUNT | MountFlag.BIND | MountFlag.RDONLY, null);
@@ -41,12 +42,12 @@ export function bindSync(request: BindRequest): void {
   const isPlain = usernsFd === undefined;
   const attributes = (readOnly ? MountAttribute.RDONLY : 0) | (isPlain ? 0 : MountAttribute.IDMAP);
   const fd = cloneTree(source);
-  if (fd === -ENOSYS && isPlain) return bindOld(request, doing);
+  if (fd === -ENOSYS && isPlain) return bindByMountCall(request);
   check(fd, doing);
   try {
     // All is set before anybody sees the mount.
     const result = attributes === 0 ? 0 : setMountAttributes(fd, attributes, usernsFd);
-    if (result === -ENOSYS && isPlain) return bindOld(request, doing);
+    if (result === -ENOSYS && isPlain) return bindByMountCall(request);
     check(result, doing);
     check(attachMount(fd, target), doing);
   } finally {

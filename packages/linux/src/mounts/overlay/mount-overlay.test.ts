@@ -16,6 +16,7 @@ import { Code } from "@crib/errdefs";
 
 import { openUserns } from "../../namespaces/open-userns.ts";
 import { needsRoot, openDescriptors, temporaryDirectory } from "../../testing/host.ts";
+import { bindByMountCall } from "../bind-sync.ts";
 import { bind } from "../bind.ts";
 import { mountsUnder } from "../mount-table.ts";
 import { umountAll } from "../umount-all.ts";
@@ -177,6 +178,19 @@ test("a bind is read-only and mapped when asked, and does not show what is mount
   throws(() => writeFileSync(join(target, "new"), "y"), { code: "EROFS" });
   await rejects(bind({ source: `${directory}/none`, target }), { code: Code.NotFound });
   await umountAll(target);
+});
+
+test("kernels without mount_setattr bind read-only too", needsRoot, async (t) => {
+  const directory = temporaryDirectory(t);
+  const { lower, target } = makeLayers(directory, 1);
+  const source = lower[0] ?? "";
+  bindByMountCall({ source, target, readOnly: true });
+  equal(readFileSync(join(target, "top"), "utf8"), "0");
+  throws(() => writeFileSync(join(target, "new"), "y"), { code: "EROFS" });
+  writeFileSync(join(source, "new"), "y");
+  await umountAll(target);
+  throws(() => bindByMountCall({ source, target: `${directory}/none`, readOnly: true }), { code: Code.NotFound });
+  deepEqual(await mountsUnder(directory), []);
 });
 
 test("taking mounts off takes those on one another too, and none is success", needsRoot, async (t) => {
