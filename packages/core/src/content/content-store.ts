@@ -120,8 +120,8 @@ class DirectoryContentStore implements ContentStore {
     return this.#partials.list();
   }
 
-  dropPartials(olderThanMs: number): Promise<number> {
-    return this.#partials.drop(olderThanMs);
+  dropPartials(olderThanMs: number, digests?: ReadonlySet<Digest>): Promise<number> {
+    return this.#partials.drop(olderThanMs, digests);
   }
 
   /** Under a name that no ingest has, since the same bytes may be coming in there too. */

@@ -12,7 +12,7 @@ export interface Partials {
   /** Settles when a drop of this file that had begun before it was held is over. */
   dropped(path: string): Promise<void>;
   list(): ReturnType<ContentStore["listPartials"]>;
-  drop(olderThanMs: number): Promise<number>;
+  drop(olderThanMs: number, digests?: ReadonlySet<string>): Promise<number>;
 }
 
 /** Looks after the files of a folder. Whatever is in there and is held by nobody is partial. */
@@ -42,9 +42,10 @@ export function openPartials(dir: string): Partials {
     },
     dropped: (path) => dropping.get(path) ?? Promise.resolve(),
     list,
-    async drop(olderThanMs): Promise<number> {
+    async drop(olderThanMs, digests): Promise<number> {
       let dropped = 0;
-      for (const { path, modifiedMs } of await list()) {
+      for (const { digest, path, modifiedMs } of await list()) {
+        if (digests && !digests.has(digest)) continue;
         // Asked again right before, since a pull may have taken it up meanwhile.
         // Times of files have a finer grain than those of the clock.
         if (Math.max(0, Date.now() - modifiedMs) < olderThanMs || held.has(path)) continue;

@@ -46,6 +46,9 @@ export interface ContentStore {
   listPartials(): Promise<
     readonly { readonly digest: string; readonly path: string; readonly size: number; readonly modifiedMs: number }[]
   >;
-  /** Removes partial files that nobody holds and that are older than `olderThanMs`. Gives how many. */
-  dropPartials(olderThanMs: number): Promise<number>;
+  /**
+   * Removes partial files that nobody holds and that are older than `olderThanMs`; with `digests`, none but those of them. Gives
+   * how many.
+   */
+  dropPartials(olderThanMs: number, digests?: ReadonlySet<Digest>): Promise<number>;
 }

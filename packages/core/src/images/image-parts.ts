@@ -7,6 +7,7 @@ import type { FindCredentials, RegistryClient } from "@crib/registry";
 
 import type { ContentStore } from "../content/types.ts";
 import { createFlowRows } from "../flow/flow-rows.ts";
+import type { Retries } from "../flow/retries.ts";
 import type { Database } from "../metadata/database.ts";
 import { openRecordCopies } from "../metadata/record-copies.ts";
 import { openRecordTable } from "../metadata/record-table.ts";
@@ -50,6 +51,7 @@ export interface ImageParts {
   readonly removals: RemovalLife;
   readonly collector: Collector;
   readonly recovery: Recovery;
+  readonly retries: Retries;
   readonly holds: Holds;
   readonly deletions: Deletions;
 }
@@ -69,7 +71,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
   const roots = new Roots({ images, pulls: pullRows, snapshots, abandoned, holds });
   const removal: RemovalDeps = { content, snapshots, deletions, roots };
   const failed = (reason: unknown): void => log.warn({ error: String(reason) }, "collection of image garbage failed");
-  const collector = new Collector({ ...removal, abandoned, keepPartialMs, failed });
+  const collector = new Collector({ ...removal, abandoned, keepPartialMs, retries, failed });
   const collect = (): void => collector.request();
   const unsynced = new Set<ImageRecord["id"]>();
   const works = new Works(
@@ -95,6 +97,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
   const sync = (signal: AbortSignal): Promise<void> => unpacker.syncFileSystem(rootDir, signal);
   const life = new PullLife({
     database,
+    content,
     images,
     pulls: pullRows,
     snapshots,
@@ -157,6 +160,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     removals,
     collector,
     recovery,
+    retries,
     holds,
     deletions,
   };

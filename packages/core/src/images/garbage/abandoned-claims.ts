@@ -1,17 +1,47 @@
-import type { PullFacts } from "../pull/types.ts";
+import type { Digest } from "@crib/oci-spec";
+
+import type { PullFacts, PullRecord } from "../pull/types.ts";
+
+interface Claim {
+  readonly reference: string;
+  readonly facts: Partial<PullFacts>;
+  readonly until: number;
+}
 
 /** What pulls that failed had named: for a while it is kept as if they still ran, since their callers try again. */
 export class AbandonedClaims {
   readonly #keepMs: number;
-  readonly #claims = new Map<string, { readonly facts: Partial<PullFacts>; readonly until: number }>();
+  readonly #claims = new Map<string, Claim>();
+  readonly #givenUp = new Set<string>();
 
   /** `keepMs` is how long. */
   constructor(keepMs: number) {
     this.#keepMs = keepMs;
   }
 
-  add(pullId: string, facts: Partial<PullFacts>): void {
-    this.#claims.set(pullId, { facts, until: performance.now() + this.#keepMs });
+  add({ id, plan, facts }: PullRecord): void {
+    this.#claims.set(id, { reference: plan.reference, facts, until: performance.now() + this.#keepMs });
+  }
+
+  /** Forgets those of pulls of this image, or of what had this name then: another try has succeeded. */
+  fulfil(imageId: Digest, reference: string): void {
+    for (const [id, claim] of this.#claims) {
+      if (claim.reference === reference || claim.facts.config?.digest === imageId) this.#claims.delete(id);
+    }
+  }
+
+  /** Nothing of a pull is kept any more, although its row is still there. */
+  giveUp(pullId: string): void {
+    this.#givenUp.add(pullId);
+  }
+
+  isGivenUp(pullId: string): boolean {
+    return this.#givenUp.has(pullId);
+  }
+
+  /** The row of a pull that was given up is gone. */
+  rowGone(pullId: string): void {
+    this.#givenUp.delete(pullId);
   }
 
   /** Forgets them all, and gives what they keep to the next collection. */

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
-import { Code } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 import { digestOf } from "@crib/oci-spec";
 
 import { fakeImage, slices, stall } from "../testing/fake-registry.ts";
@@ -45,6 +45,28 @@ test("layers that a container stands on stay until it is gone", async (t) => {
   await rejects(async () => node.images.prepareSnapshot("busybox", { key: "c2", kind: "active", owner: "c2" }), {
     code: Code.NotFound,
   });
+});
+
+test("a layer that cannot be removed yet keeps nothing else, and is tried again", async (t) => {
+  const node = await ImageFixture.open(t);
+  node.registry.tag("busybox", image);
+  await node.pull("busybox");
+  await node.content.write(digestOf(Buffer.from("stray")), Buffer.from("stray"));
+  const stray = await node.snapshots.createLayerDirectory();
+  node.snapshots.commitLayer(stray, digestOf("stray"), undefined, { bytes: 1, inodes: 1 });
+  const { remove } = node.snapshots;
+  let tries = 0;
+  node.snapshots.remove = async (key) => {
+    if (++tries <= 3) throw new StatusError(Code.ResourceExhausted, "the disk is full");
+    await remove.call(node.snapshots, key);
+  };
+  await rejects(node.images.collectGarbage(t.signal), { code: Code.ResourceExhausted });
+  const { blobs, layers } = await node.counts();
+  deepEqual([blobs, layers], [4, 3]);
+  node.images.collectSoon();
+  while ((await node.counts()).layers > 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  equal(tries, 4);
+  equal(node.warnings.length, 2);
 });
 
 test("a collection beside a running pull takes nothing of it", async (t) => {
@@ -111,4 +133,13 @@ test("pulls, removals and collections at the same time end in a store that is wh
   await node.images.collectGarbage(t.signal, { abandonedToo: true });
   deepEqual(await node.counts(), { blobs: 4 * 2 + 1 + 2 + 4, partials: 0, layers: 7, directories: 7, pulls: 0 });
   for await (const { state } of node.images.verify(t.signal)) equal(state, "sound");
+});
+
+test("what a failed pull had is no longer kept for it once another try has succeeded", async (t) => {
+  const node = await ImageFixture.open(t, { faults: "PullImage/disk.sync@after=fail*1" });
+  node.registry.tag("busybox", image);
+  await rejects(node.pull("busybox"));
+  await node.pull("busybox");
+  await node.images.remove("busybox");
+  deepEqual(await node.counts(), nothing);
 });

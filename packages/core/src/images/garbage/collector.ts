@@ -1,6 +1,7 @@
 import type { Digest } from "@crib/oci-spec";
 
 import { waitFor } from "../../flow/budget.ts";
+import type { Retries } from "../../flow/retries.ts";
 import type { Collected } from "../types.ts";
 import type { AbandonedClaims } from "./abandoned-claims.ts";
 import { type RemovalDeps, removeBlobs, removeLayers } from "./removals.ts";
@@ -10,7 +11,8 @@ export interface CollectorOptions extends RemovalDeps {
   readonly abandoned: AbandonedClaims;
   /** Milliseconds for which partial files are kept. */
   readonly keepPartialMs: number;
-  /** Told of a collection in the background that failed; the next one tries again. */
+  readonly retries: Retries;
+  /** Told of a collection in the background that failed; it is tried again. */
   readonly failed: (reason: unknown) => void;
 }
 
@@ -20,6 +22,11 @@ export interface CollectOptions {
   readonly abandonedToo?: boolean;
 }
 
+interface Removed {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /** Removes what nothing leads to, one collection at a time. */
 export class Collector {
   readonly #options: CollectorOptions;
@@ -27,6 +34,8 @@ export class Collector {
   #last: Promise<unknown> = Promise.resolve();
   #soon: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
+  /** How often those in the background have failed in a row. */
+  #attempts = 0;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -45,10 +54,10 @@ export class Collector {
     if (this.#closing.signal.aborted) return;
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
-      this.#collectQuietly();
+      void this.#collectQuietly();
     }, 0).unref();
     clearTimeout(this.#later);
-    this.#later = setTimeout(() => this.#collectQuietly(), this.#options.keepPartialMs + 1_000).unref();
+    this.#later = setTimeout(() => void this.#collectQuietly(), this.#options.keepPartialMs + 1_000).unref();
   }
 
   /** Ends what runs and waits for it. */
@@ -59,10 +68,16 @@ export class Collector {
     await this.#last;
   }
 
-  #collectQuietly(): void {
-    this.collect({}, this.#closing.signal).catch((reason: unknown) => {
-      if (!this.#closing.signal.aborted) this.#options.failed(reason);
-    });
+  async #collectQuietly(): Promise<void> {
+    const { failed, retries } = this.#options;
+    try {
+      await this.collect({}, this.#closing.signal);
+      this.#attempts = 0;
+    } catch (reason) {
+      if (this.#closing.signal.aborted) return;
+      failed(reason);
+      retries.schedule("collection of image garbage", ++this.#attempts, () => this.#collectQuietly());
+    }
   }
 
   async #inTurn(before: Promise<unknown>, options: CollectOptions, signal: AbortSignal): Promise<Collected> {
@@ -71,31 +86,67 @@ export class Collector {
     return await this.#collect(options, signal);
   }
 
+  /**
+   * What needs no row to be written goes first: on a full disk that makes the room to write the others. A part that fails keeps none of
+   * the others from being done.
+   */
   async #collect({ abandonedToo = false }: CollectOptions, signal: AbortSignal): Promise<Collected> {
-    const { content, snapshots, roots, abandoned, keepPartialMs } = this.#options;
+    const { snapshots, abandoned, keepPartialMs } = this.#options;
     if (abandonedToo) abandoned.clear();
-    const liveLayers = roots.layers();
-    const layers = snapshots.list().filter(({ kind, key }) => kind === "layer" && !liveLayers.has(key as Digest));
-    const removedLayers = await removeLayers(
-      this.#options,
-      layers.map(({ key }) => key as Digest),
-      signal,
-    );
-    const liveBlobs = roots.blobs();
-    const blobs = (await content.list()).filter(({ digest }) => !liveBlobs.has(digest));
-    const removedBlobs = new Set(
+    const failures: unknown[] = [];
+    const attempt = async <T>(part: Promise<T>, otherwise: T): Promise<T> => {
+      try {
+        return await part;
+      } catch (reason) {
+        failures.push(reason);
+        return otherwise;
+      }
+    };
+    const nothing = { count: 0, bytes: 0 };
+    const partials = await attempt(this.#dropPartials(abandonedToo ? 0 : keepPartialMs), nothing);
+    const blobs = await attempt(this.#removeBlobs(signal), nothing);
+    const layers = await attempt(this.#removeLayers(signal), 0);
+    await attempt(snapshots.sweep(signal), 0);
+    if (failures.length > 0) throw failures[0];
+    return {
+      blobs: blobs.count,
+      bytes: blobs.bytes + partials.bytes,
+      snapshots: layers,
+      partials: partials.count,
+    };
+  }
+
+  async #removeBlobs(signal: AbortSignal): Promise<Removed> {
+    const { content, roots } = this.#options;
+    const live = roots.blobs();
+    const blobs = (await content.list()).filter(({ digest }) => !live.has(digest));
+    const removed = new Set(
       await removeBlobs(
         this.#options,
         blobs.map(({ digest }) => digest),
         signal,
       ),
     );
-    const partialBytes = await this.#bytesOfPartials();
-    const partials = await content.dropPartials(abandonedToo ? 0 : keepPartialMs);
-    const dropped = Math.max(0, partialBytes - (await this.#bytesOfPartials()));
-    await snapshots.sweep(signal);
-    const bytes = blobs.reduce((total, { digest, size }) => total + (removedBlobs.has(digest) ? size : 0), dropped);
-    return { blobs: removedBlobs.size, bytes, snapshots: removedLayers, partials };
+    const bytes = blobs.reduce((total, { digest, size }) => total + (removed.has(digest) ? size : 0), 0);
+    return { count: removed.size, bytes };
+  }
+
+  #removeLayers(signal: AbortSignal): Promise<number> {
+    const { snapshots, roots } = this.#options;
+    const live = roots.layers();
+    const layers = snapshots.list().filter(({ kind, key }) => kind === "layer" && !live.has(key as Digest));
+    return removeLayers(
+      this.#options,
+      layers.map(({ key }) => key as Digest),
+      signal,
+    );
+  }
+
+  async #dropPartials(olderThanMs: number): Promise<Removed> {
+    const { content } = this.#options;
+    const before = await this.#bytesOfPartials();
+    const count = await content.dropPartials(olderThanMs);
+    return { count, bytes: Math.max(0, before - (await this.#bytesOfPartials())) };
   }
 
   async #bytesOfPartials(): Promise<number> {

@@ -60,7 +60,8 @@ export class Roots {
 
   #claims(): readonly Partial<PullFacts>[] {
     const { pulls, abandoned } = this.#options;
-    return [...pulls.list().map(({ facts }) => facts), ...abandoned.list()];
+    const running = pulls.list().filter(({ id }) => !abandoned.isGivenUp(id));
+    return [...running.map(({ facts }) => facts), ...abandoned.list()];
   }
 }
 

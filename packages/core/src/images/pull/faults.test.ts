@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
-import { Code } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
 import { removeImage } from "../remove/remove-image.ts";
 import { fakeImage, fakeIndex } from "../testing/fake-registry.ts";
@@ -50,6 +50,39 @@ for (const name of ["layers.fetch", "layers.unpack"]) {
     deepEqual(await node.counts(), nothing);
   });
 }
+
+test("on a full disk a failed pull keeps nothing, not even while its row cannot be deleted", async (t) => {
+  const node = await ImageFixture.open(t);
+  node.registry.tag("busybox", image, index);
+  const full = new StatusError(Code.ResourceExhausted, "the disk is full");
+  // All blobs are here by then, one of them as a partial file.
+  node.unpacker.settle = () => {
+    node.database.sqlite.exec("CREATE TRIGGER full BEFORE DELETE ON pulls BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    return Promise.reject(full);
+  };
+  await rejects(node.pull("busybox"), { code: Code.ResourceExhausted });
+  await node.images.collectGarbage(t.signal);
+  deepEqual(await node.counts(), { ...nothing, pulls: 1 });
+  node.database.sqlite.exec("DROP TRIGGER full");
+  while (node.rows("pulls").length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test("on a full disk partial files of a failed pull go at once, also when its undo had to be tried again", async (t) => {
+  const node = await ImageFixture.open(t, { faults: "PullImage/layers.unpack!undo@before=fail*2" });
+  node.registry.tag("busybox", image, index);
+  const { unpack } = node.unpacker;
+  node.unpacker.unpack = (job, signal) => {
+    const run = unpack.call(node.unpacker, job, signal);
+    const done = run.done.then(() => Promise.reject(new StatusError(Code.ResourceExhausted, "the disk is full")));
+    done.catch(() => {});
+    return { ...run, done };
+  };
+  await rejects(node.pull("busybox"), { code: Code.ResourceExhausted });
+  equal(node.rows("pulls").length, 1);
+  while (node.rows("pulls").length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await node.images.collectGarbage(t.signal);
+  deepEqual(await node.counts(), nothing);
+});
 
 for (const { name } of removeImage.steps) {
   for (const point of points) {

@@ -3,19 +3,21 @@ import { randomBytes } from "node:crypto";
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { Digest } from "@crib/oci-spec";
 
+import type { ContentStore } from "../../content/types.ts";
 import type { FlowRows } from "../../flow/flow-rows.ts";
 import type { Retries } from "../../flow/retries.ts";
-import { FlowFailure } from "../../flow/run-flow.ts";
+import { FlowFailure, type UndoFailure } from "../../flow/run-flow.ts";
 import type { AbandonedClaims } from "../garbage/abandoned-claims.ts";
 import type { ImagesLog } from "../images-options.ts";
 import { type CommitDeps, commitImage, type CommittedImage } from "./commit-image.ts";
 import { pullImage } from "./pull-image.ts";
 import type { PullSession } from "./pull-session.ts";
 import type { PullDeps } from "./steps/types.ts";
-import type { PullFacts, PullPlan } from "./types.ts";
+import type { PullFacts, PullPlan, PullRecord } from "./types.ts";
 
 /** What the life of pulls is made of. */
 export interface PullLifeOptions extends CommitDeps {
+  readonly content: ContentStore;
   readonly sessions: Map<string, PullSession>;
   readonly rows: FlowRows<PullDeps, PullPlan, PullFacts>;
   readonly abandoned: AbandonedClaims;
@@ -38,7 +40,7 @@ export class PullLife {
 
   /** Runs a pull to its end. When it fails all is undone, and the row is gone or keeps what stands in the way. */
   async run(plan: PullPlan, session: PullSession, signal: AbortSignal): Promise<Digest> {
-    const { pulls, sessions, rows, bootId, log } = this.#options;
+    const { pulls, sessions, rows, abandoned, bootId, log } = this.#options;
     const id = randomBytes(16).toString("hex");
     const createdAt = new Date().toISOString();
     sessions.set(id, session);
@@ -46,6 +48,7 @@ export class PullLife {
       pulls.put({ version: 1, id, state: "pulling", createdAt, bootId, plan, facts: {}, runs: [] });
       await rows.forward(pullImage, id, signal);
       const committed = commitImage(this.#options, id);
+      abandoned.fulfil(committed.id, plan.reference);
       log.info({ image: plan.reference, imageId: committed.id }, "image is pulled");
       await this.#settle(session, committed);
       return committed.id;
@@ -62,9 +65,13 @@ export class PullLife {
 
   /** Takes back a pull that an earlier daemon began. Never rejects: a failure is kept with the row and retried. */
   async heal(id: string): Promise<void> {
+    await this.#heal(id, new StatusError(Code.Canceled, "the daemon ended"));
+  }
+
+  async #heal(id: string, cause: StatusError): Promise<void> {
     const { pulls, sessions } = this.#options;
     if (!pulls.find(id) || sessions.has(id)) return;
-    await this.#undo(id, new StatusError(Code.Canceled, "the daemon ended"));
+    await this.#undo(id, cause);
   }
 
   /** What is left to do of a pull that is recorded does not make it fail. */
@@ -80,29 +87,50 @@ export class PullLife {
   }
 
   async #undo(id: string, cause: StatusError, begun?: ReadonlySet<string>): Promise<void> {
-    const { pulls, rows, abandoned, bootId, collect } = this.#options;
+    const { pulls, abandoned, bootId, collect } = this.#options;
     const pull = pulls.find(id);
     if (!pull) return;
+    // The caller will try again and needs what is here; on a full disk others need the room more. What the machine had not
+    // written to the disk when it went down is worth nothing.
+    const isWorthKeeping = !hasCode(cause, Code.ResourceExhausted) && pull.bootId === bootId;
     try {
-      const [failed] = await rows.backward(pullImage, id, begun);
-      if (failed) throw new StatusError(failed.error.code, `${failed.step}: ${failed.error.message}`);
-      // The caller will try again and needs what is here; on a full disk others need the room more. What the machine had not
-      // written to the disk when it went down is worth nothing.
-      const isWorthKeeping = !hasCode(cause, Code.ResourceExhausted) && pull.bootId === bootId;
-      if (isWorthKeeping) abandoned.add(id, pulls.get(id).facts);
+      await this.#takeBack(id, begun);
+      if (isWorthKeeping) abandoned.add(pulls.get(id));
+      else await this.#giveUp(pulls.get(id));
       pulls.delete(id);
+      this.#attempts.delete(id);
+      abandoned.rowGone(id);
     } catch (reason) {
-      this.#keepProblem(id, message(reason));
+      this.#keepProblem(id, cause, message(reason));
     }
     collect();
   }
 
-  #keepProblem(id: string, problem: string): void {
+  async #takeBack(id: string, begun: ReadonlySet<string> | undefined): Promise<void> {
+    let failed: UndoFailure | undefined;
+    try {
+      [failed] = await this.#options.rows.backward(pullImage, id, begun);
+    } catch (reason) {
+      // All is taken back, and a full disk has no room to record how long that took. The row goes anyway.
+      if (!hasCode(reason, Code.ResourceExhausted)) throw reason;
+    }
+    if (failed) throw new StatusError(failed.error.code, `${failed.step}: ${failed.error.message}`);
+  }
+
+  /** What the pull had goes, even while there is no room to delete its row. */
+  async #giveUp({ id, facts }: PullRecord): Promise<void> {
+    const { abandoned, content } = this.#options;
+    abandoned.giveUp(id);
+    await content.dropPartials(0, new Set(facts.layers?.map(({ digest }) => digest)));
+  }
+
+  /** `cause` is why the pull failed, `problem` why it cannot be taken back yet. */
+  #keepProblem(id: string, cause: StatusError, problem: string): void {
     const { retries, log } = this.#options;
     const attempts = (this.#attempts.get(id) ?? 0) + 1;
     this.#attempts.set(id, attempts);
     log.warn({ pull: id, attempts, error: problem }, "pull cannot be undone yet");
-    retries.schedule(id, attempts, () => this.heal(id));
+    retries.schedule(id, attempts, () => this.#heal(id, cause));
   }
 }
 
