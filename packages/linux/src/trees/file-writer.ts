@@ -1,9 +1,11 @@
 import { constants } from "node:os";
 
-import { close, fchmod, fchown, ftruncate, futimens, pwrite, write } from "./tree-calls.ts";
+import { close, fchmod, fchown, ftruncate, futimens, pwrite, startWriteback, write } from "./tree-calls.ts";
 import { entryError } from "./tree-error.ts";
 import { setXattrs, timesOf, type TreeMetadata } from "./tree-metadata.ts";
 
+/** Written data of which the disk is told at once: it then writes while more is unpacked, and the sync at the end is short. */
+const writebackBytes = 8 << 20;
 const { EINTR } = constants.errno;
 
 /** Where the data of a file with holes belongs. */
@@ -30,6 +32,8 @@ export class FileWriter {
   /** Index of the region that data belongs to, and how much of it is there. */
   #region = 0;
   #regionFill = 0;
+  #written = 0;
+  #told = 0;
 
   /** Takes the descriptor of a new, empty file over. */
   start(fd: number, path: Buffer, metadata: TreeMetadata, needs: FileNeeds, sparse: SparseContent | undefined): void {
@@ -41,6 +45,8 @@ export class FileWriter {
     this.#sparse = sparse;
     this.#region = 0;
     this.#regionFill = 0;
+    this.#written = 0;
+    this.#told = 0;
     if (sparse !== undefined) this.#check(ftruncate(fd, sparse.size), "setting the size of");
   }
 
@@ -50,6 +56,10 @@ export class FileWriter {
       const result = write(this.#fd, chunk.subarray(at, end));
       if (result !== -EINTR) at += this.#check(result, "writing");
     }
+    this.#written += end - start;
+    if (this.#written - this.#told < writebackBytes) return;
+    startWriteback(this.#fd, this.#told, this.#written - this.#told);
+    this.#told = this.#written;
   }
 
   end(): void {

@@ -38,6 +38,12 @@ const pwriteCall = library.func("pwrite", "long", ["int", memory, "size_t", "int
   offset: number,
 ) => number;
 const ftruncateCall = library.func("ftruncate", "int", ["int", "int64"]) as (fd: number, size: number) => number;
+const syncFileRangeCall = library.func("sync_file_range", "int", ["int", "int64", "int64", "uint"]) as (
+  fd: number,
+  offset: number,
+  length: number,
+  flags: number,
+) => number;
 const lseekCall = library.func("lseek", "int64", ["int", "int64", "int"]) as (
   fd: number,
   offset: bigint,
@@ -211,6 +217,11 @@ export function pwrite(fd: number, data: Bytes, offset: number): number {
 
 export function ftruncate(fd: number, size: number): number {
   return ftruncateCall(fd, size) < 0 ? errno() : 0;
+}
+
+/** Has the kernel begin to write a part of a file to its disk, SYNC_FILE_RANGE_WRITE of sync_file_range(2). A hint only. */
+export function startWriteback(fd: number, offset: number, length: number): void {
+  syncFileRangeCall(fd, offset, length, 2);
 }
 
 /** Sets the place where a directory is read on, which `getdents` told. */
