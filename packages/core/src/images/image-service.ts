@@ -144,6 +144,7 @@ export class ImageService implements Images, ImageAdmin {
     const { pulls, removals, collector, recovery } = this.#parts;
     await Promise.allSettled([recovery.close(), pulls.close(), removals.close()]);
     await collector.close();
+    this.#parts.retries.stop();
   }
 
   #get(id: Digest): ImageRecord {
