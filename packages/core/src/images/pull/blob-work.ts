@@ -9,6 +9,7 @@ import type { Deletions } from "../garbage/deletions.ts";
 import type { ImageSource } from "../sources/image-source.ts";
 import { Places } from "./places.ts";
 import { type TransferPlaces, transferBlob } from "./transfer-blob.ts";
+import type { TransferWatch } from "./transfer-watch.ts";
 
 /** Milliseconds between two looks at a partial file that an import writes. */
 const pollMs = 100;
@@ -26,6 +27,7 @@ export interface Fetcher {
   readonly source: ImageSource;
   /** Transfers of this pull that may run at a time. */
   readonly places: Places;
+  readonly watch: TransferWatch;
 }
 
 /** Follows a blob that comes in. */
@@ -87,7 +89,7 @@ export class BlobWork {
     const ingest = this.#ingest;
     if (!ingest) return follower.open(this.#stored?.size ?? 0);
     if (ingest.written === this.size) return follower.open(ingest.written);
-    const from = { source: fetcher.source, places: fetcher.places, skipHosts: this.#skipHosts };
+    const from = { ...fetcher, skipHosts: this.#skipHosts };
     try {
       await transferBlob(this.#deps.transfers, from, ingest, follower, this.#sources, signal);
     } catch (reason) {

@@ -15,6 +15,8 @@ export interface LayerDeps extends UnpackDeps {
   readonly unsynced: Set<Digest>;
   /** Whether an image of the store says that this blob should be there. */
   readonly isWanted: (blob: Digest) => boolean;
+  /** Told of a blob that was lost and does not come back now; its layer can be used all the same. */
+  readonly stillLost: (blob: Digest, reason: unknown) => void;
 }
 
 /** A layer of an image, as its record has it. */
@@ -82,7 +84,7 @@ export class LayerWork {
     const { size, digest } = maker.layer;
     await this.#deps.deletions.settled(this.chainId);
     if (this.#deps.snapshots.find(this.chainId)) {
-      if (this.#deps.isWanted(digest)) await this.#fetchOnly(maker, signal);
+      if (this.#deps.isWanted(digest)) await this.#fetchLost(maker, signal);
       if (this.#state.state !== "done") this.#tell({ state: "exists", downloaded: size, unpacked: size });
     } else if (!this.#unpacked) {
       this.#unpacked = await this.#unpack(maker, signal);
@@ -109,15 +111,14 @@ export class LayerWork {
   }
 
   /** A blob that an image needs and that was lost comes back, although its layer is there. */
-  async #fetchOnly({ blob, fetcher, layer }: LayerMaker, signal: AbortSignal): Promise<void> {
+  async #fetchLost({ blob, fetcher, layer }: LayerMaker, signal: AbortSignal): Promise<void> {
     const grew = (downloaded: number): void => this.#tell({ state: "downloading", downloaded, unpacked: layer.size });
-    for (let left = refetches; ; left--) {
-      await blob.fetch(fetcher, { open: grew, grew }, signal);
-      try {
-        return await blob.commit();
-      } catch (reason) {
-        if (left === 0 || !hasCode(reason, Code.DataLoss)) throw reason;
-      }
+    try {
+      await blob.fetch(fetcher, { open: () => {}, grew }, signal);
+      await blob.commit();
+    } catch (reason) {
+      if (signal.aborted || hasCode(reason, Code.ResourceExhausted)) throw reason;
+      this.#deps.stillLost(layer.digest, reason);
     }
   }
 

@@ -7,6 +7,7 @@ import { LayerClaim } from "./layer-claim.ts";
 import type { LayerOfImage } from "./layer-work.ts";
 import type { Places } from "./places.ts";
 import type { PullProgress } from "./pull-progress.ts";
+import { TransferWatch } from "./transfer-watch.ts";
 import type { Works } from "./works.ts";
 
 /** What a session is made of. */
@@ -31,15 +32,16 @@ export class PullSession {
   readonly #begun = Promise.withResolvers<void>();
   readonly #half = Promise.withResolvers<void>();
   #claims: readonly LayerClaim[] = [];
-  #movedAt = performance.now();
-  #watchdog: NodeJS.Timeout | undefined;
+  readonly #watch: TransferWatch;
+  #isMaking = false;
   #ended: Promise<void> | undefined;
 
   constructor(options: PullSessionOptions) {
     this.source = options.source;
     this.progress = options.progress;
     this.#options = options;
-    this.#fetcher = { source: options.source, places: options.places };
+    this.#watch = new TransferWatch(options.progressTimeoutMs, (reason) => this.fail(reason));
+    this.#fetcher = { source: options.source, places: options.places, watch: this.#watch };
   }
 
   get claims(): readonly LayerClaim[] {
@@ -50,8 +52,8 @@ export class PullSession {
   makeLayers(layers: readonly LayerOfImage[], signal: AbortSignal): void {
     signal.addEventListener("abort", () => this.fail(signal.reason), { once: true });
     if (signal.aborted) this.fail(signal.reason);
-    if (this.#watchdog) return;
-    this.#watchdog = this.#watch();
+    if (this.#isMaking) return;
+    this.#isMaking = true;
     const owner = {
       works: this.#options.works,
       fetcher: this.#fetcher,
@@ -106,12 +108,11 @@ export class PullSession {
     await this.settled();
     this.#begun.resolve();
     this.#half.resolve();
-    clearInterval(this.#watchdog);
   }
 
   async #end(): Promise<void> {
     this.fail(new StatusError(Code.Canceled, "the pull has ended"));
-    clearInterval(this.#watchdog);
+    this.#watch[Symbol.dispose]();
     await this.settled();
     const released = await Promise.allSettled(this.#claims.map((claim) => claim.release()));
     const failed = released.find((outcome) => outcome.status === "rejected");
@@ -126,18 +127,6 @@ export class PullSession {
   }
 
   #moved(claim: LayerClaim): void {
-    this.#movedAt = performance.now();
     if (claim.downloaded * 2 >= claim.layer.size && claim.downloaded > 0) this.#half.resolve();
-  }
-
-  #watch(): NodeJS.Timeout {
-    const { progressTimeoutMs } = this.#options;
-    return setInterval(
-      () => {
-        if (performance.now() - this.#movedAt < progressTimeoutMs) return;
-        this.fail(new StatusError(Code.DeadlineExceeded, `nothing came for ${progressTimeoutMs} ms`));
-      },
-      Math.min(10_000, Math.ceil(progressTimeoutMs / 4)),
-    ).unref();
   }
 }

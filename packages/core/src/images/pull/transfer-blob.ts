@@ -5,6 +5,7 @@ import type { Ingest } from "../../content/types.ts";
 import type { ImageSource } from "../sources/image-source.ts";
 import type { BlobFollower } from "./blob-work.ts";
 import type { Places } from "./places.ts";
+import type { TransferWatch } from "./transfer-watch.ts";
 
 /** What all transfers share. */
 export interface TransferPlaces {
@@ -18,6 +19,7 @@ export interface TransferPlaces {
 export interface TransferOrigin {
   readonly source: ImageSource;
   readonly places: Places;
+  readonly watch: TransferWatch;
   readonly skipHosts: ReadonlySet<string>;
 }
 
@@ -37,12 +39,14 @@ export async function transferBlob(
     own[Symbol.dispose]();
     common[Symbol.dispose]();
   });
+  using _open = from.watch.begin();
   const stream = await openStream(from, ingest, signal);
   if (stream.offset !== ingest.written) await ingest.restart();
   sources.add(stream.source);
   follower.open(ingest.written);
   for await (const chunk of stream) {
     idle.busy();
+    from.watch.moved();
     sources.add(stream.source);
     signal.throwIfAborted();
     await ingest.append(chunk);

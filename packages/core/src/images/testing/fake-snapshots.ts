@@ -81,10 +81,13 @@ export class FakeSnapshots implements Snapshots {
   }
 
   async sweep(): Promise<number> {
-    const known = new Set(this.list().map(({ dir }) => dir));
-    const orphans = (await this.directories()).filter((dir) => !known.has(dir) && !this.#inUse.has(dir));
-    for (const dir of orphans) await rm(join(this.#dir, dir), { recursive: true, force: true });
-    return orphans.length;
+    let swept = 0;
+    for (const dir of await this.directories()) {
+      if (this.#inUse.has(dir) || this.list().some((row) => row.dir === dir)) continue;
+      await rm(join(this.#dir, dir), { recursive: true, force: true });
+      swept++;
+    }
+    return swept;
   }
 
   /** What a new daemon finds: rows and directories, and nobody who unpacks. */
