@@ -71,7 +71,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
   const roots = new Roots({ images, pulls: pullRows, snapshots, abandoned, holds });
   const removal: RemovalDeps = { content, snapshots, deletions, roots };
   const failed = (reason: unknown): void => log.warn({ error: String(reason) }, "collection of image garbage failed");
-  const collector = new Collector({ ...removal, abandoned, keepPartialMs, retries, failed });
+  const collector = new Collector({ ...removal, database, abandoned, keepPartialMs, retries, failed });
   const collect = (): void => collector.request();
   const unsynced = new Set<ImageRecord["id"]>();
   const works = new Works(
@@ -89,7 +89,6 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
       threads: new Places(options.unpackThreads ?? 2),
       idleMs,
       unsynced,
-      stillLost: (blob, reason) => log.warn({ blob, error: String(reason) }, "a lost blob could not be fetched again"),
       isWanted: (blob) => images.list().some(({ layers }) => layers.some(({ digest }) => digest === blob)),
     },
   );
@@ -137,8 +136,6 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     removal,
     collector,
     unsynced,
-    retries,
-    log,
     rebuild: (signal) => rebuildImages({ images, content, snapshots, pulls, removals, limits, log }, signal),
   });
   const pulls: Pulls = new Pulls({
@@ -146,7 +143,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     works,
     downloadsPerPull: options.downloadsPerPull ?? 3,
     progressTimeoutMs,
-    cleared: () => recovery.cleared(),
+    cleared: () => recovery.cleared,
   });
   return {
     database,

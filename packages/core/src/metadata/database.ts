@@ -4,6 +4,8 @@ import { Worker } from "node:worker_threads";
 
 import { StatusError } from "@crib/errdefs";
 
+import { type DiskReserve, diskReserve } from "./disk-reserve.ts";
+
 /** Pages in the write-ahead log after which it is written back, by a worker. */
 const checkpointPages = 1_000;
 
@@ -18,6 +20,8 @@ export interface Database extends AsyncDisposable {
   readonly sqlite: DatabaseSync;
   /** Set when the file could not be read: where it was put aside. Records must then be rebuilt from their copies. */
   readonly setAside: string | undefined;
+  /** Room for what is written to make room. */
+  readonly reserve: DiskReserve;
   /** Tells that something was committed; writes the log back from a worker when it has grown. */
   committed(): void;
 }
@@ -57,6 +61,8 @@ export async function openDatabase(path: string): Promise<Database> {
     await moveAside(path, setAside, reason);
     sqlite = openChecked(path);
   }
+  const reserve = diskReserve(`${path}.reserve`);
+  await reserve.restore();
   let commits = 0;
   let worker: Worker | undefined;
   const checkpoint = (): void => {
@@ -73,6 +79,7 @@ export async function openDatabase(path: string): Promise<Database> {
   return {
     sqlite,
     setAside,
+    reserve,
     committed(): void {
       commits++;
       // A record is two pages on average; counting commits spares asking the file system.

@@ -54,11 +54,11 @@ test("a layer that cannot be removed yet keeps nothing else, and is tried again"
   await node.content.write(digestOf(Buffer.from("stray")), Buffer.from("stray"));
   const stray = await node.snapshots.createLayerDirectory();
   node.snapshots.commitLayer(stray, digestOf("stray"), undefined, { bytes: 1, inodes: 1 });
-  const { remove } = node.snapshots;
+  const remove = node.snapshots.remove.bind(node.snapshots);
   let tries = 0;
   node.snapshots.remove = async (key) => {
     if (++tries <= 3) throw new StatusError(Code.ResourceExhausted, "the disk is full");
-    await remove.call(node.snapshots, key);
+    await remove(key);
   };
   await rejects(node.images.collectGarbage(t.signal), { code: Code.ResourceExhausted });
   const { blobs, layers } = await node.counts();

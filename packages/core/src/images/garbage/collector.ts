@@ -2,12 +2,14 @@ import type { Digest } from "@crib/oci-spec";
 
 import { waitFor } from "../../flow/budget.ts";
 import type { Retries } from "../../flow/retries.ts";
+import type { Database } from "../../metadata/database.ts";
 import type { Collected } from "../types.ts";
 import type { AbandonedClaims } from "./abandoned-claims.ts";
 import { type RemovalDeps, removeBlobs, removeLayers } from "./removals.ts";
 
 /** What a collector is made of. */
 export interface CollectorOptions extends RemovalDeps {
+  readonly database: Pick<Database, "reserve">;
   readonly abandoned: AbandonedClaims;
   /** Milliseconds for which partial files are kept. */
   readonly keepPartialMs: number;
@@ -91,7 +93,7 @@ export class Collector {
    * the others from being done.
    */
   async #collect({ abandonedToo = false }: CollectOptions, signal: AbortSignal): Promise<Collected> {
-    const { snapshots, abandoned, keepPartialMs } = this.#options;
+    const { snapshots, abandoned, keepPartialMs, database } = this.#options;
     if (abandonedToo) abandoned.clear();
     const failures: unknown[] = [];
     const attempt = async <T>(part: Promise<T>, otherwise: T): Promise<T> => {
@@ -108,6 +110,7 @@ export class Collector {
     const layers = await attempt(this.#removeLayers(signal), 0);
     await attempt(snapshots.sweep(signal), 0);
     if (failures.length > 0) throw failures[0];
+    await database.reserve.restore();
     return {
       blobs: blobs.count,
       bytes: blobs.bytes + partials.bytes,

@@ -70,9 +70,9 @@ test("on a full disk a failed pull keeps nothing, not even while its row cannot 
 test("on a full disk partial files of a failed pull go at once, also when its undo had to be tried again", async (t) => {
   const node = await ImageFixture.open(t, { faults: "PullImage/layers.unpack!undo@before=fail*2" });
   node.registry.tag("busybox", image, index);
-  const { unpack } = node.unpacker;
+  const unpack = node.unpacker.unpack.bind(node.unpacker);
   node.unpacker.unpack = (job, signal) => {
-    const run = unpack.call(node.unpacker, job, signal);
+    const run = unpack(job, signal);
     const done = run.done.then(() => Promise.reject(new StatusError(Code.ResourceExhausted, "the disk is full")));
     done.catch(() => {});
     return { ...run, done };

@@ -6,7 +6,7 @@ import type { Retries } from "../../flow/retries.ts";
 import { RowOwners } from "../../flow/row-owners.ts";
 import { FlowFailure } from "../../flow/run-flow.ts";
 import type { Database } from "../../metadata/database.ts";
-import { transaction } from "../../metadata/transaction.ts";
+import { freeingTransaction } from "../../metadata/disk-reserve.ts";
 import type { RemovalDeps } from "../garbage/removals.ts";
 import type { ImagesLog } from "../images-options.ts";
 import type { ImageStore } from "../records/image-store.ts";
@@ -40,7 +40,7 @@ export class RemovalLife {
     // The copy goes first: one without its row would bring the image back when the database is lost.
     await images.dropCopy(id);
     if (images.find(id)?.state !== "ready") return await this.finish(id);
-    transaction(database, () => {
+    freeingTransaction(database, () => {
       images.dropNames(id);
       images.put({ ...images.get(id), state: "removing" });
     });
@@ -69,7 +69,7 @@ export class RemovalLife {
     if (images.find(id)?.state !== "removing") return;
     try {
       await rows.forward(removeImage, id, new AbortController().signal);
-      transaction(database, () => {
+      freeingTransaction(database, () => {
         if (images.find(id)?.state === "removing") images.delete(id);
       });
       // One that a pull has made ready again keeps its copy; one that a pull has written too late goes.
