@@ -89,6 +89,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
       threads: new Places(options.unpackThreads ?? 2),
       idleMs,
       unsynced,
+      stillLost: (blob, reason) => log.warn({ blob, error: String(reason) }, "a lost blob could not be fetched again"),
       isWanted: (blob) => images.list().some(({ layers }) => layers.some(({ digest }) => digest === blob)),
     },
   );
@@ -136,6 +137,8 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     removal,
     collector,
     unsynced,
+    retries,
+    log,
     rebuild: (signal) => rebuildImages({ images, content, snapshots, pulls, removals, limits, log }, signal),
   });
   const pulls: Pulls = new Pulls({
@@ -143,7 +146,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     works,
     downloadsPerPull: options.downloadsPerPull ?? 3,
     progressTimeoutMs,
-    cleared: () => recovery.cleared,
+    cleared: () => recovery.cleared(),
   });
   return {
     database,
