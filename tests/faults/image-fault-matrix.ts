@@ -93,9 +93,10 @@ async function forEachFault(
       await t.test(`${action} ${point}`, async () => {
         try {
           await run(point, action);
-        } finally {
+        } catch (reason) {
           await node.restart();
           await images.removeAll();
+          throw reason;
         }
       });
     }
@@ -120,8 +121,8 @@ async function runCase(target: ImageNode, faults: string, flow: string, action: 
   deepEqual(await unsoundBlobs(node), []);
   deepEqual(await node.leaks(), []);
   await images.remove(name);
-  // What an ended pull has left may be collected a moment later.
-  await node.cri.service(Images).collect({});
+  // What a failed pull has left is kept for a while, for the next one.
+  await node.cri.service(Images).collect({ abandonedToo: true });
   await eventually(5_000, () => deepEqual(storeContents(node), []));
   deepEqual(await node.leaks(), []);
 }

@@ -22,7 +22,7 @@ const base = testLayer([
   { name: "etc", type: "directory" },
   { name: "etc/os-release", content: "ID=crib\n" },
 ]);
-const image = testImage([base, testLayer([{ name: "app", mode: 0o4755, content: "app" }], "zstd")]);
+const image = testImage([base, testLayer([{ name: "app", mode: 0o4755, content: "app" }])]);
 const other = platformIndex([base, testLayer([{ name: "other" }], "none")], { format: "docker" });
 
 function crib({ socket }: Node, ...args: readonly string[]): Promise<Ended> {
@@ -51,15 +51,14 @@ test("what one node exports another imports, with the same ids, names and trees"
   ] as const) {
     ok(printed.includes(id), printed);
     equal((await images.status(name))?.id, id);
-    deepEqual(
-      await withMountedImage(second, id, (dir) => listTree(dir)),
-      await withMountedImage(first.node, id, (dir) => listTree(dir)),
-    );
+    deepEqual(await treeOf(second, id), await treeOf(first.node, id));
   }
   deepEqual(await unsoundBlobs(second), []);
-  // What skopeo makes of it is the same image.
+  // What skopeo makes of one of them is the same image.
+  const alone = join(temporary(t), "alone.tar");
+  await succeeds(crib(second, "image", "export", "--output", alone, names[0] ?? ""));
   const copied = join(temporary(t), "copied");
-  await runProgram(["skopeo", "copy", "--quiet", `oci-archive:${file}:${names[0]}`, `oci:${copied}:t`]);
+  await runProgram(["skopeo", "copy", "--quiet", "--insecure-policy", `oci-archive:${alone}`, `oci:${copied}:t`]);
   const inspected = await runProgram(["skopeo", "inspect", "--raw", `oci:${copied}:t`]);
   equal((JSON.parse(inspected.stdout) as { readonly config: { readonly digest: string } }).config.digest, image.id);
   await images.removeAll();
@@ -126,6 +125,12 @@ test("the command line lists, shows, verifies and removes images", needsRoot, as
   await succeeds(crib(node, "rmi", name));
   deepEqual(await images.list(), []);
 });
+
+/** The root directory, of which no layer says anything, is as old as its unpacking. */
+async function treeOf(node: Node, id: string): Promise<readonly string[]> {
+  const lines = await withMountedImage(node, id, (dir) => listTree(dir));
+  return lines.filter((line) => !line.startsWith("./ "));
+}
 
 function temporary(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "crib-archives-"));

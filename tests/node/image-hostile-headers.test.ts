@@ -1,10 +1,12 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
-import { badHeaders, badSparseFiles, noArchives } from "../support/images/hostile-headers.ts";
+import { badHeaders, badSparseFiles, noArchives, oddHeaders } from "../support/images/hostile-headers.ts";
 import { startImageNode } from "../support/images/image-node.ts";
+import { testImage } from "../support/images/image.ts";
 import { layerOfBlob, sha256, testLayer } from "../support/images/layer.ts";
+import { watchPeakMemory } from "../support/images/peak-memory.ts";
 import { expectLayerRefused, pullGoodImage, warmUp } from "../support/images/refusals.ts";
 import { tarArchive } from "../support/images/tar-archive.ts";
 import { needsRoot } from "../support/needs-root.ts";
@@ -20,6 +22,19 @@ test("headers that lie are refused", needsRoot, async (t) => {
   }
   await pullGoodImage(target);
   deepEqual(await target.images.list(), []);
+});
+
+test("headers that are only odd cost nothing", needsRoot, async (t) => {
+  const target = await startImageNode(t);
+  await warmUp(target);
+  for (const { name, parts } of oddHeaders) {
+    await t.test(name, async () => {
+      const memory = watchPeakMemory(target.node.daemon.pid);
+      await target.pull(testImage([testLayer(parts)]));
+      ok(memory.growth() < 16, `the daemon grew by ${memory.growth().toFixed(1)} MiB`);
+      target.expectUnharmed();
+    });
+  }
 });
 
 // CVE-2025-58183

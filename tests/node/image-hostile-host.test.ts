@@ -89,10 +89,11 @@ test("a user of the host reaches no file of an image", needsRoot, async (t) => {
     everything.some((path) => path.endsWith("/bin/su")),
     "the image's files are somewhere else",
   );
-  const reach = 'for path; do if [ -r "$path" ] || [ -w "$path" ] || [ -x "$path" ]; then echo "$path"; fi; done';
+  // To pass through a directory is to reach nothing yet.
+  const reach =
+    'for path; do if [ -r "$path" ] || [ -w "$path" ] || { [ ! -d "$path" ] && [ -x "$path" ]; }; then echo "$path"; fi; done';
   const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] as const;
   const reached = (await runProgram([...user, "sh", "-c", reach, "sh", ...everything])).stdout;
-  // The socket's own directory may be passed through; what lies behind it may not be used.
   deepEqual(reached.trim(), "");
 });
 

@@ -32,7 +32,7 @@ test("layers that unpack to a thousand times their size take disk but no memory"
 });
 
 test("what is over a limit is refused when the limit is reached", needsRoot, async (t) => {
-  const limits = { unpacked_size: 64 << 20, entries: 1_000, header_size: 64 << 10, path_size: 1_000, layers: 100 };
+  const limits = { unpacked_size: "64MiB", entries: 1_000, header_size: "64KiB", path_size: "1KiB", layers: 100 };
   const target = await startImageNode(t, { images: { limits } });
   await warmUp(target);
   const bounds = { withinMs: 5_000, growthMib: 64, codes: exhausted };
@@ -58,7 +58,7 @@ test("what is over a limit is refused when the limit is reached", needsRoot, asy
     });
   });
   await t.test("a path", async () => {
-    await expectLayerRefused(target, testLayer([{ name: "a/".repeat(501) }]), {
+    await expectLayerRefused(target, testLayer([{ name: "a/".repeat(520) }]), {
       ...bounds,
       codes: [Code.ResourceExhausted, Code.InvalidArgument],
     });
@@ -103,16 +103,16 @@ test("100,000 opaque directories and whiteouts take time in proportion", needsRo
     await t.test(name, async () => {
       const measure = async (count: number): Promise<number> => {
         const layer = testLayer(Array.from({ length: count }, (_, index) => entryOf(index)));
-        const started = performance.now();
         const id = await target.pull(testImage([layer]));
-        const tookMs = performance.now() - started;
+        const { runs } = await target.images.info(id);
+        const steps = runs.flatMap(({ steps }) => steps).filter(({ step }) => step === "layers.unpack");
         await target.images.remove(id);
-        return tookMs;
+        return steps.reduce((total, { startMs, endMs }) => total + endMs - startMs, 0);
       };
       const half = await measure(50_000);
       const whole = await measure(100_000);
       t.diagnostic(`${name}: ${half.toFixed(0)} ms for 50,000, ${whole.toFixed(0)} ms for 100,000`);
-      // Half a second for what has nothing to do with it, on a busy machine.
+      // What grows with the square takes four times as long. Half a second is for what others do on the machine.
       ok(whole < 5_000 && whole < 2.5 * half + 500, `${half} ms, then ${whole} ms`);
     });
   }
@@ -178,7 +178,7 @@ test("documents of 5 GiB are cut off early", needsRoot, async (t) => {
   registry.reset();
   await t.test("descriptors that say so", async () => {
     for (const place of ["config", "layers"] as const) {
-      const said = testImage([testLayer([{ name: "f" }])], {
+      const said = testImage([testLayer([{ name: `huge ${place}` }])], {
         changeManifest: (json) => {
           const huge = (one: unknown): unknown => ({ ...(one as object), size: place === "config" ? bytes : 2 ** 60 });
           return {

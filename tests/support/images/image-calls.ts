@@ -16,7 +16,10 @@ export interface ImageInfo {
   }[];
   readonly size: number;
   readonly unpacked: { readonly bytes: number; readonly inodes: number };
-  readonly runs: readonly { readonly flow: string; readonly steps: readonly { readonly step: string }[] }[];
+  readonly runs: readonly {
+    readonly flow: string;
+    readonly steps: readonly { readonly step: string; readonly startMs: number; readonly endMs: number }[];
+  }[];
 }
 
 /** What a pull may say beside the name. */

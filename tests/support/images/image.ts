@@ -115,10 +115,14 @@ export function testIndex(
   };
   return {
     top: testManifest(jsonBytes(index, changeIndex), types.index),
-    manifests: images.flatMap(({ image }) => [...image.manifests, image.top]),
+    manifests: onlyOnce(images.flatMap(({ image }) => [...image.manifests, image.top])),
     blobs: new Map(images.flatMap(({ image }) => [...image.blobs])),
     id: images[0]?.image.id ?? "",
   };
+}
+
+function onlyOnce(manifests: readonly TestManifest[]): readonly TestManifest[] {
+  return [...new Map(manifests.map((manifest) => [manifest.digest, manifest])).values()];
 }
 
 /** An index of one image for this machine and, with other content, for one that it is not. */
