@@ -112,6 +112,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     abandoned,
     retries,
     bootId,
+    syncOnCommit,
     collect,
     log,
   });

@@ -1,4 +1,4 @@
-import { rename } from "node:fs/promises";
+import { open, rename } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 
@@ -24,6 +24,8 @@ export interface Database extends AsyncDisposable {
   readonly reserve: DiskReserve;
   /** Tells that something was committed; writes the log back from a worker when it has grown. */
   committed(): void;
+  /** Settles when all that was committed so far is on the disk, and survives a loss of power. */
+  sync(): Promise<void>;
 }
 
 const schema = `
@@ -87,11 +89,23 @@ export async function openDatabase(path: string): Promise<Database> {
       commits = 0;
       checkpoint();
     },
+    sync: () => syncFile(`${path}-wal`),
     async [Symbol.asyncDispose](): Promise<void> {
       await worker?.terminate();
       sqlite.close();
     },
   };
+}
+
+/** In the log every commit has a checksum of its own: with the log on the disk it is found again, whatever the database has. */
+async function syncFile(path: string): Promise<void> {
+  try {
+    await using file = await open(path, "r");
+    await file.datasync();
+  } catch (reason) {
+    // Where there is no log, nothing was committed since it was written back.
+    if ((reason as NodeJS.ErrnoException).code !== "ENOENT") throw StatusError.from(reason, `syncing "${path}"`);
+  }
 }
 
 function openChecked(path: string): DatabaseSync {

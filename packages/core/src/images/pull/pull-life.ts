@@ -23,6 +23,8 @@ export interface PullLifeOptions extends CommitDeps {
   readonly abandoned: AbandonedClaims;
   readonly retries: Retries;
   readonly bootId: string;
+  /** Whether an image that was recorded survives a loss of power. */
+  readonly syncOnCommit: boolean;
   /** Asks for a collection soon. */
   readonly collect: () => void;
   readonly log: ImagesLog;
@@ -76,13 +78,15 @@ export class PullLife {
 
   /** What is left to do of a pull that is recorded does not make it fail. */
   async #settle(session: PullSession, { id, losers }: CommittedImage): Promise<void> {
+    const { images, database, syncOnCommit, log } = this.#options;
     const outcomes = await Promise.allSettled([
       session.end(),
-      ...[id, ...losers].map((image) => this.#options.images.copy(image)),
+      syncOnCommit ? database.sync() : Promise.resolve(),
+      ...[id, ...losers].map((image) => images.copy(image)),
     ]);
     for (const outcome of outcomes) {
       if (outcome.status === "rejected")
-        this.#options.log.warn({ imageId: id, error: message(outcome.reason) }, "pull left something behind");
+        log.warn({ imageId: id, error: message(outcome.reason) }, "pull left something behind");
     }
   }
 
