@@ -4,18 +4,39 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
 import { totalLine } from "../../scripts/testing/result.ts";
+import { startRealRegistry } from "../support/images/real-registry.ts";
+import { mirrorAll } from "../support/images/write-hosts.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { startNode } from "../support/start-node.ts";
 import type { SpecResult } from "./critest-report.ts";
+import { pushCritestImages } from "./images/push-critest-images.ts";
 import { runCritest } from "./run-critest.ts";
 
 // CRIB_CRITEST_ENDPOINT=unix:///run/x.sock tests that runtime instead of a crib of its own.
 // CRIB_CRITEST_FOCUS=REGEX replaces focus.txt; empty, it is the whole suite.
 
+// CRIB_CRITEST_DIGEST=sha256:... is what scripts/conformance-images.ts says in the end.
+
 test("critest passes against the default handler", needsRoot, async (t) => {
-  const endpoint = process.env["CRIB_CRITEST_ENDPOINT"] ?? `unix://${(await startNode(t)).socket}`;
-  await report(t, await runCritest({ endpoint, focus: await chosenFocus() }));
+  const given = process.env["CRIB_CRITEST_ENDPOINT"];
+  const imageDigest = process.env["CRIB_CRITEST_DIGEST"];
+  const target =
+    given === undefined ? await nodeWithImages(t) : { endpoint: given, ...(imageDigest && { imageDigest }) };
+  await report(t, await runCritest({ ...target, focus: await chosenFocus() }));
 });
+
+/** A node that gets every image from a registry of its own, which has all that critest pulls. */
+async function nodeWithImages(t: TestContext): Promise<{ readonly endpoint: string; readonly imageDigest: string }> {
+  const registry = await startRealRegistry(t);
+  const { digestOfDigestImage } = await pushCritestImages(registry);
+  const node = await startNode(t, {
+    config: ({ dir }) => {
+      mirrorAll(join(dir, "certs.d"), registry.url);
+      return { registry: { config_path: join(dir, "certs.d") } };
+    },
+  });
+  return { endpoint: `unix://${node.socket}`, imageDigest: digestOfDigestImage };
+}
 
 const [newerRunc] = globSync(join(import.meta.dirname, "../../.tools/runc/*/runc"));
 const needsNewerRunc =
