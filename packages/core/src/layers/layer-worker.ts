@@ -10,6 +10,7 @@ import { JobControl, runSteps } from "./worker/job-control.ts";
 import type { FromWorker, JobRequest, JobResults, ToWorker } from "./worker/messages.ts";
 
 const jobs = new Map<number, JobControl>();
+let isEnding = false;
 
 function decode(path: string): Buffer {
   return Buffer.from(path, "base64");
@@ -40,23 +41,38 @@ async function run(request: JobRequest, control: JobControl): Promise<JobResults
   return null;
 }
 
-async function answer(id: number, request: JobRequest, control: JobControl): Promise<FromWorker> {
+async function answer(id: number, request: JobRequest, control: JobControl): Promise<void> {
   try {
-    return { kind: "done", id, result: await run(request, control) };
+    tell({ kind: "done", id, result: await run(request, control) });
   } catch (error) {
     // An error that nobody classified is a fault of this code, not of the layer.
     const { code, message } = StatusError.from(error);
-    return { kind: "failed", id, code: code === Code.Unknown ? Code.Internal : code, message };
+    tell({ kind: "failed", id, code: code === Code.Unknown ? Code.Internal : code, message });
   } finally {
     jobs.delete(id);
+    endIfIdle();
   }
+}
+
+function tell(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}
+
+/** Without its port, which is all that it waits for, the thread comes to its end. */
+function endIfIdle(): void {
+  if (isEnding && jobs.size === 0) parentPort?.close();
 }
 
 const { ledger } = workerData as { readonly ledger: SharedArrayBuffer };
 useDescriptorLedger(ledger);
 parentPort?.on("message", (message: ToWorker) => {
   if (message.kind === "wake") return jobs.get(message.id)?.wake();
+  if (message.kind === "end") {
+    isEnding = true;
+    return endIfIdle();
+  }
   const control = new JobControl(new JobCells(message.shared));
   jobs.set(message.id, control);
-  void answer(message.id, message.request, control).then((reply) => parentPort?.postMessage(reply));
+  void answer(message.id, message.request, control);
 });
+tell({ kind: "ready" });

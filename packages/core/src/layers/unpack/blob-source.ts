@@ -17,7 +17,8 @@ export class BlobSource implements Disposable {
   readonly #fd: number;
   readonly #digest: Digest;
   readonly #size: number;
-  readonly #control: JobControl;
+  /** The job that it is read for. */
+  readonly control: JobControl;
   readonly #hash: Hash;
   /** By turns, so that one can still be in use while the next one is read. Made with the first bytes. */
   #buffers: Buffer[] = [];
@@ -34,7 +35,7 @@ export class BlobSource implements Disposable {
     }
     this.#digest = digest;
     this.#size = size;
-    this.#control = control;
+    this.control = control;
     this.#hash = createHash(digest.startsWith("sha512:") ? "sha512" : "sha256");
   }
 
@@ -55,14 +56,14 @@ export class BlobSource implements Disposable {
     const left = this.#size - this.#position;
     if (left === 0) return undefined;
     const wanted = this.#position + Math.min(left, patientBytes);
-    const available = await this.#control.waitFor(wanted, () => this.#isInterrupted);
+    const available = await this.control.waitFor(wanted, () => this.#isInterrupted);
     return this.#isInterrupted ? undefined : this.#read(Math.min(available, this.#size));
   }
 
   /** Ends a `next` that waits, and the following ones until `resume`. */
   interrupt(): void {
     this.#isInterrupted = true;
-    this.#control.wake();
+    this.control.wake();
   }
 
   resume(): void {
@@ -97,7 +98,7 @@ export class BlobSource implements Disposable {
     this.#position += bytes;
     const chunk = buffer.subarray(0, bytes);
     this.#hash.update(chunk);
-    this.#control.tellRead(this.#position);
+    this.control.tellRead(this.#position);
     return chunk;
   }
 

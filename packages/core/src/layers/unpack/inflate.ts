@@ -2,7 +2,8 @@ import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDe
 
 import { Code, StatusError } from "@crib/errdefs";
 
-import { giveTurn } from "../worker/job-control.ts";
+import { giveTurn, type JobControl } from "../worker/job-control.ts";
+import { TurnLock } from "../worker/turn-lock.ts";
 import type { BlobSource } from "./blob-source.ts";
 import { ZstdFrames } from "./zstd-frames.ts";
 
@@ -11,8 +12,14 @@ const chunkBytes = 1 << 18;
 /** Window of 32 MiB: the largest that builders of images use, and what a layer may make this process hold. */
 const zstdWindowLog = 25;
 
+/** Smaller windows need nobody's leave: what builders use by default. */
+const freeWindowBytes = 8 << 20;
+
 type Compression = "gzip" | "zstd" | "none";
 type Engine = Gunzip | ZstdDecompress;
+
+/** Of this thread. */
+const largeWindow = new TurnLock();
 
 function detect(head: Buffer): Compression {
   if (head.length >= 3 && head[0] === 0x1f && head[1] === 0x8b && head[2] === 8) return "gzip";
@@ -37,11 +44,30 @@ async function feed(engine: Engine, chunk: Buffer): Promise<void> {
   engine.off("close", resolve);
 }
 
-async function feedPieces(engine: Engine, chunk: Buffer, frames: ZstdFrames | undefined): Promise<void> {
-  for (let at = 0; at < chunk.length;) {
-    const end = frames?.endOfFrame(chunk, at) ?? chunk.length;
-    await feed(engine, chunk.subarray(at, end));
-    at = end;
+/** Feeds zstd frame by frame; large windows of several layers come one after the other. */
+class FrameFeeder implements Disposable {
+  readonly #engine: Engine;
+  readonly #control: JobControl;
+  readonly #frames = new ZstdFrames();
+  #lease: Disposable | undefined;
+
+  constructor(engine: Engine, control: JobControl) {
+    this.#engine = engine;
+    this.#control = control;
+  }
+
+  async feed(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length;) {
+      const end = this.#frames.endOfFrame(chunk, at);
+      if (this.#frames.windowBytes > freeWindowBytes) this.#lease ??= await largeWindow.take(this.#control);
+      await feed(this.#engine, chunk.subarray(at, end));
+      at = end;
+    }
+  }
+
+  /** When the decompressor is gone, since it keeps the memory of its largest frame. */
+  [Symbol.dispose](): void {
+    this.#lease?.[Symbol.dispose]();
   }
 }
 
@@ -50,10 +76,10 @@ async function feedAll(
   engine: Engine,
   source: BlobSource,
   first: Buffer,
-  frames: ZstdFrames | undefined,
+  feedChunk: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
   for (let chunk: Buffer | undefined = first; chunk !== undefined;) {
-    const isUsed = feedPieces(engine, chunk, frames);
+    const isUsed = feedChunk(chunk);
     try {
       chunk = engine.readableEnded ? undefined : await source.next();
     } finally {
@@ -83,11 +109,13 @@ function free(chunk: Buffer): void {
 
 async function* inflateWith(compression: "gzip" | "zstd", source: BlobSource, first: Buffer): AsyncGenerator<Buffer> {
   const engine = createEngine(compression);
-  const frames = compression === "zstd" ? new ZstdFrames() : undefined;
+  using frames = new FrameFeeder(engine, source.control);
+  const feedChunk = (chunk: Buffer): Promise<void> =>
+    compression === "zstd" ? frames.feed(chunk) : feed(engine, chunk);
   // A second stream behind zeros comes when the first one has ended, and nobody reads any more: its data must not be lost silently.
   let late: unknown;
   engine.on("error", (error) => (late = error));
-  const feeding = feedAll(engine, source, first, frames);
+  const feeding = feedAll(engine, source, first, feedChunk);
   // A source that fails must end the reading below; its error is met there.
   feeding.catch((error: unknown) => engine.destroy(error as Error));
   try {

@@ -8,15 +8,21 @@ const turnMs = 10;
 /** A worker's side of one job. */
 export class JobControl {
   readonly #cells: JobCells;
-  #wake: (() => void) | undefined;
+  readonly #waiting = new Set<() => void>();
 
   constructor(cells: JobCells) {
     this.#cells = cells;
   }
 
-  /** The shared memory may have changed. */
+  /** The shared memory may have changed, or something else that this job waits for. */
   wake(): void {
-    this.#wake?.();
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  /** Settles with the next `wake`. */
+  async pause(): Promise<void> {
+    await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
   check(): void {
@@ -29,12 +35,9 @@ export class JobControl {
       this.check();
       const { available } = this.#cells;
       if (available >= bytes || isDone()) return available;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
       this.#cells.isWaiting = true;
       // Between the look above and this one the other side saw nobody waiting.
-      if (this.#cells.available >= bytes || this.#cells.isCancelled) resolve();
-      await promise;
+      if (this.#cells.available < bytes && !this.#cells.isCancelled) await this.pause();
       this.#cells.isWaiting = false;
     }
   }

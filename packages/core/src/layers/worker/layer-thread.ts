@@ -19,6 +19,9 @@ const source = new URL(import.meta.url.endsWith(".ts") ? "../layer-worker.ts" : 
 /** What a layer holds beside its buffers is bounded (headers, names of directories): together far less than this. */
 const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 };
 
+/** How long jobs that were cancelled may take to end by themselves. */
+export const patienceMs = 2_000;
+
 /**
  * A worker thread that runs several jobs by turns; those that wait for bytes take none of its time. It keeps the process alive only
  * while it has jobs. When it dies, by its memory limit for one, its jobs fail with Internal and its descriptors are closed.
@@ -27,6 +30,7 @@ export class LayerThread {
   readonly #ledger = makeDescriptorLedger();
   readonly #jobs = new Map<number, Pending>();
   readonly #worker: Worker;
+  readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #death: Error | undefined;
   #lastId = 0;
@@ -70,8 +74,24 @@ export class LayerThread {
     return this.#jobs.has(id);
   }
 
-  /** Ends the thread; settles when it is gone, which a call that is stuck in the kernel delays. */
+  /**
+   * Lets the thread end when its jobs, which should have been cancelled, have ended, and ends it after a while if they have not. Settles when
+   * it is gone, which a call that is stuck in the kernel delays.
+   */
   async end(): Promise<void> {
+    this.#isAlive = false;
+    await this.#ready.promise;
+    this.#post({ kind: "end" });
+    const late = setTimeout(() => void this.kill(), patienceMs);
+    await this.#ended.promise;
+    clearTimeout(late);
+  }
+
+  /** Ends the thread, whatever it does. Settles when it is gone. */
+  async kill(): Promise<void> {
+    this.#isAlive = false;
+    // A thread that is ended while it loads koffi takes the process along (koffi 3.3, N-API: a failed throw is fatal).
+    await this.#ready.promise;
     await this.#worker.terminate();
     await this.#ended.promise;
   }
@@ -88,6 +108,7 @@ export class LayerThread {
   }
 
   #settle(message: FromWorker): void {
+    if (message.kind === "ready") return this.#ready.resolve();
     const job = this.#take(message.id);
     if (message.kind === "done") job?.resolve(message.result);
     else job?.reject(new StatusError(message.code, message.message));
@@ -103,6 +124,7 @@ export class LayerThread {
       const code = cells.isCancelled ? Code.Canceled : Code.Internal;
       reject(new StatusError(code, `working on layers: ${why}`, { cause: this.#death }));
     }
+    this.#ready.resolve();
     this.#ended.resolve();
   }
 }

@@ -27,12 +27,14 @@ export interface JobResults {
   readonly sync: null;
 }
 
-/** To a worker: a new job with its shared memory, or that the shared memory of one is worth a look. */
+/** To a worker: a new job with its shared memory; that the shared memory of one is worth a look; that no more jobs follow. */
 export type ToWorker =
   | { readonly kind: "start"; readonly id: number; readonly request: JobRequest; readonly shared: SharedArrayBuffer }
-  | { readonly kind: "wake"; readonly id: number };
+  | { readonly kind: "wake"; readonly id: number }
+  | { readonly kind: "end" };
 
-/** From a worker, once for each job. Errors travel as what they are made of. */
+/** From a worker: once when it has started, once for each job. Errors travel as what they are made of. */
 export type FromWorker =
+  | { readonly kind: "ready" }
   | { readonly kind: "done"; readonly id: number; readonly result: JobResults[JobRequest["kind"]] }
   | { readonly kind: "failed"; readonly id: number; readonly code: Code; readonly message: string };

@@ -1,7 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 
 import { JobCells } from "./job-cells.ts";
-import { LayerThread } from "./layer-thread.ts";
+import { LayerThread, patienceMs } from "./layer-thread.ts";
 import type { JobRequest, JobResults } from "./messages.ts";
 
 /** A job that was begun. */
@@ -12,9 +12,6 @@ export interface RunningJob<T> {
   /** Settles when the job has ended and does nothing any more. */
   readonly done: Promise<T>;
 }
-
-/** How long a cancelled job may go on before its thread is ended, if no other job shares it. */
-const patienceMs = 2_000;
 
 /** Threads for jobs, started when there is something to do and ended when there has been nothing for a while. */
 export class ThreadPool {
@@ -47,7 +44,7 @@ export class ThreadPool {
     return { cells, wake: () => thread.wake(id), done: done as Promise<JobResults[Kind]> };
   }
 
-  /** Ends all threads, whatever they do. */
+  /** Ends all threads, whose jobs should have been cancelled. */
   async end(): Promise<void> {
     clearTimeout(this.#expiry);
     await Promise.all(this.#threads.map(async (thread) => await thread.end()));
@@ -66,7 +63,7 @@ export class ThreadPool {
     thread.wake(id);
     const late = setTimeout(() => {
       // Others must not lose their work; a call that is stuck in the kernel could not be ended anyway.
-      if (thread.has(id) && thread.jobCount === 1) void thread.end();
+      if (thread.has(id) && thread.jobCount === 1) void thread.kill();
     }, patienceMs);
     late.unref();
   }
