@@ -48,8 +48,7 @@ export class ImageService implements Images, ImageAdmin {
         pinned: false,
       };
       this.#refuseClosed();
-      const id = await pulls.run({ reference: name, handler, credentials }, plan, source, onEvent, signal);
-      return this.#view(id);
+      return await pulls.run({ reference: name, handler, credentials }, plan, source, onEvent, signal);
     } catch (reason) {
       throw StatusError.from(reason, doing);
     }
@@ -116,8 +115,7 @@ export class ImageService implements Images, ImageAdmin {
     signal: AbortSignal,
   ): Promise<readonly Image[]> {
     this.#refuseClosed();
-    const ids = await importImages(this.#parts, archive, options, signal);
-    return ids.map((id) => this.#view(id));
+    return await importImages(this.#parts, archive, options, signal);
   }
 
   exportArchive(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -151,10 +149,6 @@ export class ImageService implements Images, ImageAdmin {
     const image = this.#parts.images.find(id);
     if (image?.state === "ready") return image;
     throw new StatusError(Code.NotFound, `image "${id}": not found`);
-  }
-
-  #view(id: Digest): Image {
-    return viewImage(this.#parts.images, this.#parts.images.get(id));
   }
 
   #refuseHandler(handler: string): void {

@@ -4,6 +4,7 @@ import { type Digest, formatReference, type ImageReference, tagReference } from 
 import { type ArchivedImage, contentSink, readImageArchive } from "../archive/index.ts";
 import type { ImageParts } from "../image-parts.ts";
 import { contentSource } from "../sources/content-source.ts";
+import type { Image } from "../types.ts";
 import { HeldSink } from "./held-sink.ts";
 
 /** How an archive is taken. */
@@ -14,25 +15,26 @@ export interface ImportOptions {
   readonly pinned?: boolean;
 }
 
-/** Takes the images of an archive, all of them or none. Gives their ids. */
+/** Takes the images of an archive, all of them or none. */
 export async function importImages(
   parts: ImageParts,
   archive: AsyncIterable<Uint8Array>,
   options: ImportOptions,
   signal: AbortSignal,
-): Promise<readonly Digest[]> {
+): Promise<readonly Image[]> {
   const { content, holds, deletions, platform, spoolDir, images, removals, collector } = parts;
   using sink = new HeldSink(contentSink(content, spoolDir, signal), holds, deletions);
   const added: Digest[] = [];
-  const ids: Digest[] = [];
+  // The same image twice in an archive is given once, with all its names.
+  const imported = new Map<Digest, Image>();
   try {
     const read = await readImageArchive(archive, sink, { platform }, signal);
     const named = nameImages(read.images, options.name);
     for (const { image, names } of named) {
       const isNew = images.find(image.manifest.config.digest)?.state !== "ready";
-      const id = await adoptImage(parts, image, names, options.pinned ?? false, signal);
-      if (isNew) added.push(id);
-      ids.push(id);
+      const adopted = await adoptImage(parts, image, names, options.pinned ?? false, signal);
+      if (isNew) added.push(adopted.id);
+      imported.set(adopted.id, adopted);
     }
   } catch (reason) {
     for (const id of added) await removals.remove(id);
@@ -40,7 +42,7 @@ export async function importImages(
   } finally {
     collector.request();
   }
-  return [...new Set(ids)];
+  return [...imported.values()];
 }
 
 interface NamedImage {
@@ -74,7 +76,7 @@ async function adoptImage(
   names: readonly ImageReference[],
   pinned: boolean,
   signal: AbortSignal,
-): Promise<Digest> {
+): Promise<Image> {
   const { content, pulls, platform, limits } = parts;
   const source = contentSource(content, await topOf(parts, image), limits.manifestBytes);
   const plan = {

@@ -23,10 +23,18 @@ export class AbandonedClaims {
     this.#claims.set(id, { reference: plan.reference, facts, until: performance.now() + this.#keepMs });
   }
 
-  /** Forgets those of pulls of this image, or of what had this name then: another try has succeeded. */
-  fulfil(imageId: Digest, reference: string): void {
+  /**
+   * Forgets those of pulls of this image, or of what had this name then: another try has succeeded. `undone` are rows of failed
+   * pulls that are still to be taken back.
+   */
+  fulfil(imageId: Digest, reference: string, undone: readonly PullRecord[]): void {
+    const isSame = (facts: Partial<PullFacts>, name: string): boolean =>
+      name === reference || facts.config?.digest === imageId;
     for (const [id, claim] of this.#claims) {
-      if (claim.reference === reference || claim.facts.config?.digest === imageId) this.#claims.delete(id);
+      if (isSame(claim.facts, claim.reference)) this.#claims.delete(id);
+    }
+    for (const { id, facts, plan } of undone) {
+      if (isSame(facts, plan.reference)) this.giveUp(id);
     }
   }
 

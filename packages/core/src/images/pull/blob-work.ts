@@ -76,7 +76,9 @@ export class BlobWork {
   /** Gives back a claim; with the last one the partial file is closed, for a later pull to go on with. */
   async release(): Promise<void> {
     this.#claims--;
+    if (this.#claims > 0) return;
     using _turn = await this.#turn.take(new AbortController().signal);
+    // Somebody may have come meanwhile.
     if (this.#claims > 0) return;
     await this.#close();
     if (this.#claims === 0) this.#forget();

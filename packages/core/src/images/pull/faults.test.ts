@@ -38,18 +38,49 @@ for (const { name } of pullImage.steps) {
   }
 }
 
-for (const name of ["layers.fetch", "layers.unpack"]) {
-  test(`an undo of ${name} that fails keeps the row and is tried again`, async (t) => {
-    const faults = `PullImage/layers.commit@before=fail*1;PullImage/${name}!undo@before=fail*2`;
-    const node = await ImageFixture.open(t, { faults });
+async function undone(node: ImageFixture): Promise<void> {
+  while (node.rows("pulls").length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+for (const point of points) {
+  test(`an undo that fails ${point} its steps keeps the row and is tried again`, async (t) => {
+    const undos = ["layers.fetch", "layers.unpack"].map((name) => `PullImage/${name}!undo@${point}=fail*2`);
+    const node = await ImageFixture.open(t, { faults: ["PullImage/layers.commit@before=fail*1", ...undos].join(";") });
     node.registry.tag("busybox", image, index);
     await rejects(node.pull("busybox"));
     equal(node.rows("pulls").length, 1);
-    while (node.rows("pulls").length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await undone(node);
     await node.images.collectGarbage(t.signal, { abandonedToo: true });
     deepEqual(await node.counts(), nothing);
   });
+
+  test(`an undo that fails ${point} its steps keeps nothing once another try has succeeded`, async (t) => {
+    const undos = ["layers.fetch", "layers.unpack"].map((name) => `PullImage/${name}!undo@${point}=fail*2`);
+    const node = await ImageFixture.open(t, { faults: ["PullImage/layers.commit@before=fail*1", ...undos].join(";") });
+    node.registry.tag("busybox", image, index);
+    await rejects(node.pull("busybox"));
+    await node.pull("busybox");
+    await node.images.remove("busybox");
+    await undone(node);
+    await node.images.collectGarbage(t.signal);
+    deepEqual(await node.counts(), nothing);
+  });
 }
+
+test("a directory that cannot be removed does not fail the pull it is of, and goes later", async (t) => {
+  const node = await ImageFixture.open(t);
+  node.registry.tag("busybox", fakeImage(["hostile"]));
+  const discard = node.snapshots.discardLayerDirectory.bind(node.snapshots);
+  let tries = 0;
+  node.snapshots.discardLayerDirectory = async (directory) => {
+    if (++tries <= 2) throw new StatusError(Code.FailedPrecondition, "it is busy");
+    await discard(directory);
+  };
+  await rejects(node.pull("busybox"), { code: Code.InvalidArgument, message: /no tar/ });
+  await undone(node);
+  equal(tries, 3);
+  equal((await node.counts()).directories, 0);
+});
 
 test("on a full disk a failed pull keeps nothing, not even while its row cannot be deleted", async (t) => {
   const node = await ImageFixture.open(t);

@@ -1,18 +1,17 @@
 import { createHmac, randomBytes } from "node:crypto";
 
 import { Code, StatusError } from "@crib/errdefs";
-import type { Digest } from "@crib/oci-spec";
 import type { Credentials } from "@crib/registry";
 
 import { waitFor } from "../../flow/budget.ts";
 import { canonicalJson } from "../../metadata/canonical-json.ts";
-import type { PullEvent } from "../types.ts";
+import type { Image, PullEvent } from "../types.ts";
 import { PullProgress } from "./pull-progress.ts";
 
 interface Running {
   readonly progress: PullProgress;
   readonly abort: AbortController;
-  readonly done: Promise<Digest>;
+  readonly done: Promise<Image>;
   callers: number;
 }
 
@@ -37,9 +36,9 @@ export class JoinedPulls {
   async run(
     identity: PullIdentity,
     onEvent: ((event: PullEvent) => void) | undefined,
-    start: (progress: PullProgress, signal: AbortSignal) => Promise<Digest>,
+    start: (progress: PullProgress, signal: AbortSignal) => Promise<Image>,
     signal: AbortSignal,
-  ): Promise<Digest> {
+  ): Promise<Image> {
     const key = this.#keyOf(identity);
     for (;;) {
       const running = this.#running.get(key);
@@ -70,7 +69,7 @@ export class JoinedPulls {
     return pull;
   }
 
-  async #wait(pull: Running, onEvent: ((event: PullEvent) => void) | undefined, signal: AbortSignal): Promise<Digest> {
+  async #wait(pull: Running, onEvent: ((event: PullEvent) => void) | undefined, signal: AbortSignal): Promise<Image> {
     pull.callers++;
     const leave = onEvent && pull.progress.listen(onEvent);
     try {

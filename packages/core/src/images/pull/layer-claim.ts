@@ -28,6 +28,7 @@ export class LayerClaim {
   readonly #owner: ClaimOwner;
   readonly #work: LayerWork;
   readonly #blob: BlobWork;
+  #isBlobHeld = true;
   readonly #fetched = Promise.withResolvers<void>();
 
   constructor(owner: ClaimOwner, layer: LayerOfImage) {
@@ -62,10 +63,12 @@ export class LayerClaim {
     return this.#work.commit(parent, signal);
   }
 
-  /** Lets go of both; what nobody else wants is ended. To be called once, when `made` has settled. */
+  /** Lets go of both; what nobody else wants goes. To be called when `made` has settled, and again when it failed. */
   async release(): Promise<void> {
+    const isHeld = this.#isBlobHeld;
+    this.#isBlobHeld = false;
+    if (isHeld) await this.#blob.release();
     await this.#work.release(this.#watch);
-    await this.#blob.release();
   }
 
   readonly #watch = (state: LayerState): void => {

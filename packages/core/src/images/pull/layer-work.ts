@@ -1,6 +1,7 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { Digest } from "@crib/oci-spec";
 
+import type { LayerDirectory } from "../../snapshots/types.ts";
 import type { Deletions } from "../garbage/deletions.ts";
 import type { ImageRecord } from "../types.ts";
 import type { BlobWork, Fetcher } from "./blob-work.ts";
@@ -50,7 +51,8 @@ export class LayerWork {
   readonly #turn = new Places(1);
   readonly #watchers = new Set<(state: LayerState) => void>();
   #state: LayerState = { state: "waiting", downloaded: 0, unpacked: 0 };
-  #claims = 0;
+  /** Directories that became no layer and could not be removed yet. */
+  readonly #leftovers = new Set<LayerDirectory>();
   #unpacked: LayerInDirectory | undefined;
 
   constructor(deps: LayerDeps, chainId: Digest, forget: () => void) {
@@ -61,21 +63,21 @@ export class LayerWork {
 
   /** `watch` is told the present state at once, and each change. */
   claim(watch: (state: LayerState) => void): void {
-    this.#claims++;
     this.#watchers.add(watch);
     watch(this.#state);
   }
 
-  /** Gives back a claim; with the last one a layer that has not been committed goes. */
+  /** Gives back a claim, once; with the last one a layer that has not been committed goes. May be called again when it failed. */
   async release(watch: (state: LayerState) => void): Promise<void> {
     this.#watchers.delete(watch);
-    this.#claims--;
+    if (this.#watchers.size > 0) return;
     using _turn = await this.#turn.take(new AbortController().signal);
-    if (this.#claims > 0) return;
-    const unpacked = this.#unpacked;
+    // Somebody may have come meanwhile.
+    if (this.#watchers.size > 0) return;
+    if (this.#unpacked) this.#leftovers.add(this.#unpacked.directory);
     this.#unpacked = undefined;
-    this.#forget();
-    if (unpacked) await this.#deps.snapshots.discardLayerDirectory(unpacked.directory);
+    for (const directory of this.#leftovers) await this.#discard(directory);
+    if (this.#watchers.size === 0) this.#forget();
   }
 
   /** Settles when the layer is a snapshot, or unpacked and ready to become one. */
@@ -125,7 +127,12 @@ export class LayerWork {
   async #unpack(maker: LayerMaker, signal: AbortSignal): Promise<LayerInDirectory> {
     for (let left = refetches; ; left--) {
       try {
-        const options = { ...this.#deps, ...maker, tell: (state: LayerState) => this.#tell(state) };
+        const options = {
+          ...this.#deps,
+          ...maker,
+          tell: (state: LayerState) => this.#tell(state),
+          discard: (directory: LayerDirectory) => this.#discardLater(directory),
+        };
         const unpacked = await unpackBlob(options, signal);
         maker.blob.verified();
         return unpacked;
@@ -136,6 +143,17 @@ export class LayerWork {
         this.#tell({ state: "waiting", downloaded: 0, unpacked: 0 });
       }
     }
+  }
+
+  async #discard(directory: LayerDirectory): Promise<void> {
+    await this.#deps.snapshots.discardLayerDirectory(directory);
+    this.#leftovers.delete(directory);
+  }
+
+  /** A directory that cannot be removed now is no reason for the pull to fail; it is tried again at its end. */
+  async #discardLater(directory: LayerDirectory): Promise<void> {
+    this.#leftovers.add(directory);
+    await this.#discard(directory).catch(() => {}); // kept above, and told then
   }
 
   #tell(state: LayerState): void {

@@ -271,3 +271,30 @@ test("a layer whose bytes do not come gives its thread to another, and is unpack
   equal((await slow).layers.length, 1);
   deepEqual(await node.counts(), { blobs: 6, partials: 0, layers: 2, directories: 2, pulls: 0 });
 });
+
+test("a pull that is given up does not wait for those that it shares a layer with", async (t) => {
+  const node = await ImageFixture.open(t);
+  node.registry.tag("a", fakeImage([layer, "only a"]));
+  node.registry.tag("b", fakeImage([layer, "only b"]));
+  const half = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  node.registry.answers.set(digestOf(layer), ({ bytes }) => ({
+    chunks: (async function* () {
+      yield bytes.subarray(0, 16);
+      half.resolve();
+      await gate.promise;
+      yield bytes.subarray(16);
+    })(),
+  }));
+  const working = node.pull("b");
+  await half.promise;
+  const leave = new AbortController();
+  const waiting = node.pull("a", {}, leave.signal);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  equal(node.rows("pulls").length, 2);
+  leave.abort();
+  await rejects(waiting, { code: Code.Canceled });
+  while (node.rows("pulls").length > 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  gate.resolve();
+  equal((await working).layers.length, 2);
+});

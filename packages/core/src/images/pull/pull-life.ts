@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 
 import { Code, hasCode, StatusError } from "@crib/errdefs";
-import type { Digest } from "@crib/oci-spec";
 
 import type { ContentStore } from "../../content/types.ts";
 import type { FlowRows } from "../../flow/flow-rows.ts";
@@ -9,6 +8,8 @@ import type { Retries } from "../../flow/retries.ts";
 import { FlowFailure, type UndoFailure } from "../../flow/run-flow.ts";
 import type { AbandonedClaims } from "../garbage/abandoned-claims.ts";
 import type { ImagesLog } from "../images-options.ts";
+import { viewImage } from "../records/find-image.ts";
+import type { Image } from "../types.ts";
 import { type CommitDeps, commitImage, type CommittedImage } from "./commit-image.ts";
 import { pullImage } from "./pull-image.ts";
 import type { PullSession } from "./pull-session.ts";
@@ -33,6 +34,8 @@ export interface PullLifeOptions extends CommitDeps {
 /** Takes rows of pulls from their first step to the image, or to nothing. */
 export class PullLife {
   readonly #options: PullLifeOptions;
+  /** Pulls that have not come to their end, whichever. */
+  readonly #running = new Set<string>();
   /** How often the undo of a row has failed. */
   readonly #attempts = new Map<string, number>();
 
@@ -41,19 +44,23 @@ export class PullLife {
   }
 
   /** Runs a pull to its end. When it fails all is undone, and the row is gone or keeps what stands in the way. */
-  async run(plan: PullPlan, session: PullSession, signal: AbortSignal): Promise<Digest> {
-    const { pulls, sessions, rows, abandoned, bootId, log } = this.#options;
+  async run(plan: PullPlan, session: PullSession, signal: AbortSignal): Promise<Image> {
+    const { pulls, images, sessions, rows, abandoned, bootId, log } = this.#options;
     const id = randomBytes(16).toString("hex");
     const createdAt = new Date().toISOString();
     sessions.set(id, session);
+    this.#running.add(id);
     try {
       pulls.put({ version: 1, id, state: "pulling", createdAt, bootId, plan, facts: {}, runs: [] });
       await rows.forward(pullImage, id, signal);
       const committed = commitImage(this.#options, id);
-      abandoned.fulfil(committed.id, plan.reference);
+      const undone = pulls.list().filter((pull) => !this.#running.has(pull.id));
+      abandoned.fulfil(committed.id, plan.reference, undone);
       log.info({ image: plan.reference, imageId: committed.id }, "image is pulled");
+      // As it is now: it may be removed before the rest is done.
+      const image = viewImage(images, images.get(committed.id));
       await this.#settle(session, committed);
-      return committed.id;
+      return image;
     } catch (reason) {
       const failure = reason instanceof FlowFailure ? reason : undefined;
       const error = failure?.error ?? StatusError.from(reason);
@@ -61,7 +68,9 @@ export class PullLife {
       await this.#undo(id, error, failure?.begun);
       throw error;
     } finally {
-      sessions.delete(id);
+      this.#running.delete(id);
+      // While its row is there, what it holds in memory is still to be taken back.
+      if (!pulls.find(id)) sessions.delete(id);
     }
   }
 
@@ -71,8 +80,7 @@ export class PullLife {
   }
 
   async #heal(id: string, cause: StatusError): Promise<void> {
-    const { pulls, sessions } = this.#options;
-    if (!pulls.find(id) || sessions.has(id)) return;
+    if (!this.#options.pulls.find(id) || this.#running.has(id)) return;
     await this.#undo(id, cause);
   }
 
@@ -91,18 +99,20 @@ export class PullLife {
   }
 
   async #undo(id: string, cause: StatusError, begun?: ReadonlySet<string>): Promise<void> {
-    const { pulls, abandoned, bootId, collect } = this.#options;
+    const { pulls, sessions, abandoned, bootId, collect } = this.#options;
     const pull = pulls.find(id);
     if (!pull) return;
     // The caller will try again and needs what is here; on a full disk others need the room more. What the machine had not
     // written to the disk when it went down is worth nothing.
-    const isWorthKeeping = !hasCode(cause, Code.ResourceExhausted) && pull.bootId === bootId;
+    const isWorthKeeping =
+      !hasCode(cause, Code.ResourceExhausted) && pull.bootId === bootId && !abandoned.isGivenUp(id);
     try {
       await this.#takeBack(id, begun);
       if (isWorthKeeping) abandoned.add(pulls.get(id));
       else await this.#giveUp(pulls.get(id));
       pulls.delete(id);
       this.#attempts.delete(id);
+      sessions.delete(id);
       abandoned.rowGone(id);
     } catch (reason) {
       this.#keepProblem(id, cause, message(reason));

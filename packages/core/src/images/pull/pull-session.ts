@@ -34,7 +34,7 @@ export class PullSession {
   #claims: readonly LayerClaim[] = [];
   readonly #watch: TransferWatch;
   #isMaking = false;
-  #ended: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
 
   constructor(options: PullSessionOptions) {
     this.source = options.source;
@@ -98,10 +98,22 @@ export class PullSession {
     await Promise.allSettled(this.#claims.map((claim) => claim.made ?? Promise.resolve()));
   }
 
-  /** Waits for what still runs and lets go of all claims. Idempotent. */
-  end(): Promise<void> {
-    this.#ended ??= this.#end();
-    return this.#ended;
+  /** Ends all work on layers, and waits until nothing runs any more. */
+  async stop(): Promise<void> {
+    this.fail(new StatusError(Code.Canceled, "the pull has ended"));
+    this.#watch[Symbol.dispose]();
+    await this.settled();
+  }
+
+  /** Stops, and lets go of all claims. Idempotent; when it failed it can be tried again. */
+  async end(): Promise<void> {
+    this.#ending ??= this.#end();
+    try {
+      await this.#ending;
+    } catch (reason) {
+      this.#ending = undefined;
+      throw reason;
+    }
   }
 
   async #whenMade(): Promise<void> {
@@ -111,9 +123,7 @@ export class PullSession {
   }
 
   async #end(): Promise<void> {
-    this.fail(new StatusError(Code.Canceled, "the pull has ended"));
-    this.#watch[Symbol.dispose]();
-    await this.settled();
+    await this.stop();
     const released = await Promise.allSettled(this.#claims.map((claim) => claim.release()));
     const failed = released.find((outcome) => outcome.status === "rejected");
     if (failed) throw failed.reason;

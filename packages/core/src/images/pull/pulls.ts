@@ -1,8 +1,6 @@
-import type { Digest } from "@crib/oci-spec";
-
 import { waitFor } from "../../flow/budget.ts";
 import type { ImageSource } from "../sources/image-source.ts";
-import type { PullEvent } from "../types.ts";
+import type { Image, PullEvent } from "../types.ts";
 import { JoinedPulls, type PullIdentity } from "./joined-pulls.ts";
 import { Places } from "./places.ts";
 import type { PullLife } from "./pull-life.ts";
@@ -30,15 +28,15 @@ export class Pulls {
     this.#options = options;
   }
 
-  /** Gives the image's id. `signal` ends the caller's wait only. */
+  /** Gives the image as it was recorded. `signal` ends the caller's wait only. */
   run(
     identity: PullIdentity,
     plan: PullPlan,
     source: ImageSource,
     onEvent: ((event: PullEvent) => void) | undefined,
     signal: AbortSignal,
-  ): Promise<Digest> {
-    const start = (progress: PullProgress, abort: AbortSignal): Promise<Digest> =>
+  ): Promise<Image> {
+    const start = (progress: PullProgress, abort: AbortSignal): Promise<Image> =>
       this.#pull(plan, source, progress, abort);
     return this.#joined.run(identity, onEvent, start, signal);
   }
@@ -48,13 +46,13 @@ export class Pulls {
     return this.#joined.close();
   }
 
-  async #pull(plan: PullPlan, source: ImageSource, progress: PullProgress, signal: AbortSignal): Promise<Digest> {
+  async #pull(plan: PullPlan, source: ImageSource, progress: PullProgress, signal: AbortSignal): Promise<Image> {
     const { life, works, downloadsPerPull, progressTimeoutMs, cleared } = this.#options;
     await waitFor(cleared(), signal);
     const places = new Places(downloadsPerPull);
     const session = new PullSession({ source, places, works, progress, progressTimeoutMs });
-    const id = await life.run(plan, session, signal);
-    progress.done(id);
-    return id;
+    const image = await life.run(plan, session, signal);
+    progress.done(image.id);
+    return image;
   }
 }

@@ -21,6 +21,8 @@ export interface UnpackDeps {
 /** One try to fetch a blob and to unpack it while it comes in. */
 export interface UnpackBlobOptions extends LayerMaker, UnpackDeps {
   readonly tell: (state: LayerState) => void;
+  /** Removes a directory that becomes no layer. Never rejects. */
+  readonly discard: (directory: LayerDirectory) => Promise<void>;
 }
 
 /** A layer in its directory, that is no snapshot yet. */
@@ -71,7 +73,7 @@ export async function unpackBlob(options: UnpackBlobOptions, signal: AbortSignal
   const [transferred, unpacked] = await Promise.allSettled([transfer(), unpack()]);
   clearInterval(timer);
   if (transferred.status === "fulfilled" && unpacked.status === "fulfilled") return unpacked.value;
-  if (unpacked.status === "fulfilled") await options.snapshots.discardLayerDirectory(unpacked.value.directory);
+  if (unpacked.status === "fulfilled") await options.discard(unpacked.value.directory);
   signal.throwIfAborted();
   // What ended the other one comes first: its own reason would only say that it was ended.
   throw failing.signal.aborted ? failing.signal.reason : (unpacked as PromiseRejectedResult).reason;
@@ -122,7 +124,7 @@ async function unpackOnce(
     bytes.feed(run);
     return { directory, layer: await run.done };
   } catch (reason) {
-    await snapshots.discardLayerDirectory(directory);
+    await options.discard(directory);
     throw yielding.signal.aborted && !signal.aborted ? starved : reason;
   } finally {
     clearInterval(timer);

@@ -32,9 +32,12 @@ async function strike(context: PullContext, session: PullSession): Promise<void>
 }
 
 /** Lets go of what the pull has claimed: partial files are closed, directories that became no layer go. */
-export async function releaseLayers({ id, deps }: PullContext): Promise<void> {
+export async function releaseLayers({ id, deps, midpoint }: PullContext): Promise<void> {
   // What an earlier daemon left has no holder; the collection that follows finds it by having no row.
-  await deps.sessions.get(id)?.end();
+  const session = deps.sessions.get(id);
+  await session?.stop();
+  await midpoint();
+  await session?.end();
 }
 
 /** Moves verified blobs into the store, then records the layers from the lowest one upwards. */
