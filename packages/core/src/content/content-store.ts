@@ -32,6 +32,7 @@ export async function openContentStore(options: ContentStoreOptions): Promise<Co
 }
 
 class DirectoryContentStore implements ContentStore {
+  readonly unsynced: Set<Digest> = new Set();
   readonly #paths: BlobPaths;
   readonly #hashFile: LayerUnpacker["hashFile"];
   readonly #partials: Partials;
@@ -87,6 +88,7 @@ class DirectoryContentStore implements ContentStore {
         path,
         blobPath: this.#paths.blob(digest),
         hash: async () => (await this.#hashFile(path, digestAlgorithm(digest), new AbortController().signal)).digest,
+        committed: () => this.unsynced.add(digest),
         released: release,
       });
     } catch (reason) {
@@ -102,6 +104,7 @@ class DirectoryContentStore implements ContentStore {
 
   async delete(digest: Digest): Promise<void> {
     await unlessMissing(rm(this.#paths.blob(digest)), `deleting blob "${digest}"`);
+    this.unsynced.delete(digest);
   }
 
   async list(): Promise<readonly BlobInfo[]> {
@@ -133,6 +136,7 @@ class DirectoryContentStore implements ContentStore {
       await this.#partials.dropped(draft);
       await writeFile(draft, bytes, { mode: 0o600 });
       await rename(draft, target);
+      this.unsynced.add(digest);
     } catch (reason) {
       await rm(draft, { force: true });
       throw StatusError.from(reason, `writing blob "${digest}"`);

@@ -14,6 +14,8 @@ export interface IngestFileOptions {
   readonly blobPath: string;
   /** Hashes the file as it is now. */
   readonly hash: () => Promise<Digest>;
+  /** Called when the file has become a blob. */
+  readonly committed: () => void;
   /** Called once, when nobody holds the file any more. */
   readonly released: () => void;
 }
@@ -79,6 +81,7 @@ export class IngestFile implements Ingest {
         throw new StatusError(Code.DataLoss, fault);
       }
       await rename(this.path, this.#options.blobPath);
+      this.#options.committed();
     });
   }
 

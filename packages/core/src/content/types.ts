@@ -30,6 +30,8 @@ export interface BlobInfo {
 
 /** Content by digest, in `<root>/content/blobs/<algorithm>/<hex>`. A blob exists whole or not at all. */
 export interface ContentStore {
+  /** Blobs that have come and that the disk may not hold yet. Whoever has synced it takes them out. */
+  readonly unsynced: Set<Digest>;
   find(digest: Digest): Promise<BlobInfo | undefined>;
   /** Reads a small blob and checks its digest. NotFound; ResourceExhausted above `limitBytes`; DataLoss when damaged. */
   read(digest: Digest, limitBytes: number): Promise<Buffer>;

@@ -126,6 +126,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
       write: (id, { runs }) => images.put({ ...images.get(id), ...(runs && { runs }) }),
     }),
     retries,
+    syncOnCommit,
     collect,
     log,
   });
@@ -133,6 +134,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     images,
     pulls: pullRows,
     snapshots,
+    content,
     life,
     removals,
     removal,

@@ -1,11 +1,13 @@
 import { StatusError } from "@crib/errdefs";
 import type { Digest } from "@crib/oci-spec";
 
+import type { ContentStore } from "../../content/types.ts";
 import type { Retries } from "../../flow/retries.ts";
 import type { RecordTable } from "../../metadata/record-table.ts";
 import type { Snapshots } from "../../snapshots/types.ts";
 import type { Collector } from "../garbage/collector.ts";
 import { type RemovalDeps, removeLayers } from "../garbage/removals.ts";
+import { blobsOfImage } from "../garbage/roots.ts";
 import type { ImagesLog } from "../images-options.ts";
 import type { PullLife } from "../pull/pull-life.ts";
 import type { PullRecord } from "../pull/types.ts";
@@ -17,6 +19,7 @@ export interface RecoveryOptions {
   readonly images: ImageStore;
   readonly pulls: RecordTable<PullRecord>;
   readonly snapshots: Snapshots;
+  readonly content: ContentStore;
   readonly life: PullLife;
   readonly removals: RemovalLife;
   readonly removal: RemovalDeps;
@@ -97,7 +100,7 @@ export class Recovery {
   }
 
   async #takeBack(): Promise<void> {
-    const { pulls, life, snapshots, removal, unsynced } = this.#options;
+    const { pulls, life, snapshots, content, removal, unsynced } = this.#options;
     await Promise.all(pulls.list().map(({ id }) => life.heal(id)));
     // After a power cut a layer that was not synced may have empty files in it. One that an image stands on was; one that a
     // pull of this boot had is still in the kernel's memory and is synced with the next image; the others go.
@@ -109,5 +112,7 @@ export class Recovery {
     for (const chainId of layers) {
       if (!standing.has(chainId) && snapshots.find(chainId)) unsynced.add(chainId);
     }
+    const needed = new Set(this.#options.images.list().flatMap(blobsOfImage));
+    for (const { digest } of await content.list()) if (!needed.has(digest)) content.unsynced.add(digest);
   }
 }

@@ -19,6 +19,8 @@ export interface RemovalLifeOptions {
   readonly images: ImageStore;
   readonly rows: FlowRows<RemovalDeps, ImageRecord, Record<string, never>>;
   readonly retries: Retries;
+  /** Whether a loss of power leaves no image that has lost files. */
+  readonly syncOnCommit: boolean;
   /** Asks for a collection soon. */
   readonly collect: () => void;
   readonly log: ImagesLog;
@@ -65,9 +67,11 @@ export class RemovalLife {
   }
 
   async #finish(id: Digest): Promise<void> {
-    const { database, images, rows, collect, log } = this.#options;
+    const { database, images, rows, syncOnCommit, collect, log } = this.#options;
     if (images.find(id)?.state !== "removing") return;
     try {
+      // After a power cut nothing must lead to files that had begun to go.
+      if (syncOnCommit) await database.sync();
       await rows.forward(removeImage, id, new AbortController().signal);
       freeingTransaction(database, () => {
         if (images.find(id)?.state === "removing") images.delete(id);
