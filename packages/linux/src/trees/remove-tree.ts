@@ -100,8 +100,10 @@ class TreeRemoval implements Disposable {
       if (removed === -EISDIR) level.subdirectories.push(Buffer.from(name));
       else if (removed < 0 && removed !== -ENOENT && failure === 0) failure = removed;
     });
-    if (result < 0 || failure < 0) this.#check(Math.min(result, failure), level.name);
-    level.isAtEnd = result === 0;
+    // The directory itself may have been removed meanwhile: then there is nothing in it.
+    const isGone = result === -ENOENT;
+    if (!isGone) this.#check(Math.min(result, failure), level.name);
+    level.isAtEnd = result === 0 || isGone;
   }
 
   #leave(level: Level): void {
