@@ -176,20 +176,24 @@ export class ParentDirectories implements Disposable {
   #make(path: Buffer, links: number): number {
     if (links === 0) this.#isDirect = true;
     let fd = -1;
-    for (let start = 0; start < path.length;) {
-      const found = path.indexOf(slash, start);
-      const end = found < 0 ? path.length : found;
-      // Paths of entries have no empty names and no dots; targets of links may.
-      if (end > start) {
-        const next = this.#step(fd < 0 ? this.#root.fd : fd, path, start, end, links);
-        if (fd >= 0) close(fd);
-        if (next < 0) return next;
+    try {
+      for (let start = 0; start < path.length;) {
+        const found = path.indexOf(slash, start);
+        const end = found < 0 ? path.length : found;
+        // Paths of entries have no empty names and no dots; targets of links may.
+        const next = end > start ? this.#step(fd < 0 ? this.#root.fd : fd, path, start, end, links) : fd;
+        if (next < 0 && end > start) return next;
+        if (fd >= 0 && next !== fd) close(fd);
         fd = next;
+        start = end + 1;
       }
-      start = end + 1;
+      // A link to the root itself has no names.
+      const last = fd < 0 ? openat(this.#root.fd, this.#name.set(dot, 0, 1), openDirectoryFlags, 0) : fd;
+      fd = -1;
+      return last;
+    } finally {
+      if (fd >= 0) close(fd);
     }
-    // A link to the root itself.
-    return fd < 0 ? openat(this.#root.fd, this.#name.set(dot, 0, 1), openDirectoryFlags, 0) : fd;
   }
 
   /** Opens one more directory of a path that is being made. */
@@ -217,15 +221,17 @@ export class ParentDirectories implements Disposable {
   #openMade(parentFd: number, path: Buffer, end: number, isOpaque: boolean): number {
     const fd = openat(parentFd, this.#name.bytes, openDirectoryFlags, 0);
     if (fd < 0) return fd;
-    // The umask, and a parent with set-group-id, may have had a say.
-    const result = Math.min(fchown(fd, 0, 0), fchmod(fd, 0o755));
-    if (result < 0) {
+    try {
+      // The umask, and a parent with set-group-id, may have had a say.
+      const result = Math.min(fchown(fd, 0, 0), fchmod(fd, 0o755));
+      if (result < 0) throw entryError(result, "making directory", path.subarray(0, end));
+      // What was removed below must not lend its owner and mode either.
+      if (isOpaque) makeOpaque(fd, "replacing a whiteout", path.subarray(0, end));
+      else if (this.#isDirect) this.#recordImplied(path.toString("latin1", 0, end));
+    } catch (error) {
       close(fd);
-      return result;
+      throw error;
     }
-    // What was removed below must not lend its owner and mode either.
-    if (isOpaque) makeOpaque(fd, "replacing a whiteout", path.subarray(0, end));
-    else if (this.#isDirect) this.#recordImplied(path.toString("latin1", 0, end));
     return fd;
   }
 

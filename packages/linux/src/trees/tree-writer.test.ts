@@ -45,7 +45,8 @@ test("times of directories outlast what is made in them; accessed is not modifie
   writer.directory(Buffer.from(""), metadata(0o755));
   writer.directory(Buffer.from("a"), metadata(0o755, { atime: { seconds: -5, nanoseconds: 999_999_999 } }));
   writer.directory(Buffer.from("a/b"), metadata(0o755, { mtime: { seconds: 2 ** 33, nanoseconds: 1 } }));
-  for (let index = 0; index < 5000; index += 1) writer.directory(Buffer.from(`a/d${index}`), metadata(0o700));
+  const name = "n".repeat(240);
+  for (let index = 0; index < 1200; index += 1) writer.directory(Buffer.from(`a/${name}${index}`), metadata(0o700));
   writeFile(writer, "a/b/file", "x");
   writer.finish();
   const times = (path: string): readonly bigint[] => {
@@ -55,7 +56,7 @@ test("times of directories outlast what is made in them; accessed is not modifie
   deepEqual(times("."), [1_000_000_000_005n, 1_000_000_000_005n]);
   deepEqual(times("a"), [-4_000_000_001n, 1_000_000_000_005n]);
   equal(times("a/b")[1], 8_589_934_592_000_000_001n);
-  equal(times("a/d4999")[1], 1_000_000_000_005n);
+  equal(times(`a/${name}1199`)[1], 1_000_000_000_005n);
 });
 
 test("paths that lead out or name nothing are refused, though callers have checked them", needsRoot, (t) => {
@@ -79,6 +80,27 @@ test("the root itself is never replaced through a link", needsRoot, (t) => {
   mkdirSync(join(directory, "real"));
   symlinkSync("real", join(directory, "link"));
   throws(() => new TreeWriter(join(directory, "link")), { code: Code.FailedPrecondition });
+});
+
+test("what fails leaves no descriptor open", needsRoot, (t) => {
+  const root = scratch(t);
+  const before = readdirSync("/proc/self/fd").length;
+  for (let round = 0; round < 20; round += 1) {
+    using writer = new TreeWriter(root);
+    writer.symlink(Buffer.from("loop"), Buffer.from("loop"), metadata(0o777));
+    writeFile(writer, "a/b/file", "x");
+    for (const path of [
+      "a/b/file/below",
+      "a/new/../x",
+      "loop/x",
+      `a/b/${"n".repeat(256)}/x`,
+      `new/${"n".repeat(256)}`,
+    ]) {
+      throws(() => writeFile(writer, path, "x"), { code: Code.InvalidArgument }, path);
+    }
+    throws(() => writer.startFile(Buffer.from("s"), metadata(0o644), { size: 2 ** 53, regions: new Float64Array() }));
+  }
+  equal(readdirSync("/proc/self/fd").length, before);
 });
 
 test("while somebody swaps directories for links, nothing is written outside", needsRoot, async (t) => {
