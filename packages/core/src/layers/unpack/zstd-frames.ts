@@ -23,6 +23,11 @@ export class ZstdFrames {
   #descriptor = 0;
   #windowBytes = 0;
 
+  /** Whether the end of the last chunk is none of a frame. */
+  get isWithin(): boolean {
+    return this.#part !== "magic" || this.#headFill > 0;
+  }
+
   /** What the decompressor keeps of the frame whose header was last seen: what came before, as far as it may be referred to. */
   get windowBytes(): number {
     return this.#windowBytes;
