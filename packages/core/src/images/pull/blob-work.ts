@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Code, hasCode } from "@crib/errdefs";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { type Digest, digestAlgorithm } from "@crib/oci-spec";
 
 import type { BlobInfo, ContentStore, Ingest } from "../../content/types.ts";
@@ -145,7 +145,7 @@ export class BlobWork {
   async #open(signal: AbortSignal): Promise<void> {
     while (!this.#ingest) {
       await this.#deps.deletions.settled(this.digest);
-      this.#stored = await this.#deps.content.find(this.digest);
+      this.#stored = await this.#findStored(signal);
       if (this.#stored) return;
       try {
         this.#ingest = await this.#deps.content.openIngest(this.digest, this.size);
@@ -155,6 +155,19 @@ export class BlobWork {
         await sleep(pollMs, undefined, { signal });
       }
     }
+  }
+
+  /** A blob of another size than the manifest says is damaged and goes; else it is the manifest that is wrong: InvalidArgument. */
+  async #findStored(signal: AbortSignal): Promise<BlobInfo | undefined> {
+    const { content, deletions } = this.#deps;
+    const stored = await content.find(this.digest);
+    if (!stored || stored.size === this.size) return stored;
+    if (await content.verify(this.digest, signal)) {
+      const what = `it has ${stored.size} bytes, the manifest says ${this.size}`;
+      throw new StatusError(Code.InvalidArgument, `blob "${this.digest}": ${what}`);
+    }
+    await deletions.run(this.digest, () => content.delete(this.digest));
+    return undefined;
   }
 
   async #close(): Promise<void> {

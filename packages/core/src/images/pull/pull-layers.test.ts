@@ -157,6 +157,29 @@ test("a blob of the store that is damaged is fetched again", async (t) => {
   equal(await node.content.verify(digestOf(layer), t.signal), true);
 });
 
+test("a blob of the store that is cut off is fetched again, a manifest with a wrong size is refused", async (t) => {
+  const node = await ImageFixture.open(t);
+  for (const bytes of ["", "a layer of"]) {
+    await node.content.write(digestOf(layer), Buffer.from(bytes));
+    node.registry.tag("busybox", fakeImage([layer]));
+    await node.pull("busybox");
+    equal(await node.content.verify(digestOf(layer), t.signal), true);
+    await node.images.remove("busybox");
+  }
+  equal(node.registry.fetches(layer), 2);
+  await node.content.write(digestOf(layer), layer);
+  const wrong = fakeImage([layer]);
+  const document = JSON.parse(wrong.manifest.bytes.toString()) as { layers: { size: number }[] };
+  for (const size of [layer.length - 1, layer.length + 1]) {
+    const bytes = Buffer.from(
+      JSON.stringify({ ...document, layers: document.layers.map((one) => ({ ...one, size })) }),
+    );
+    node.registry.tag("wrong", { ...wrong, manifest: { ...wrong.manifest, bytes, digest: digestOf(bytes) } });
+    await rejects(node.pull("wrong"), { code: Code.InvalidArgument, message: /bytes, the manifest says/ });
+    ok(await node.content.find(digestOf(layer)));
+  }
+});
+
 test("a sound blob of the store is not fetched", async (t) => {
   const node = await ImageFixture.open(t);
   node.registry.tag("busybox", fakeImage([layer]));
