@@ -4,21 +4,10 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import { check, errnoError } from "../libc/errno-error.ts";
 import { type FileStatus, FileType } from "./file-status.ts";
-import {
-  close,
-  fchmod,
-  fchown,
-  fsetxattr,
-  futimens,
-  getxattr,
-  listxattr,
-  O_CLOEXEC,
-  O_PATH,
-  openat,
-  readlinkat,
-} from "./tree-calls.ts";
+import { close, fchmod, fchown, futimens, O_CLOEXEC, O_PATH, openat, readlinkat } from "./tree-calls.ts";
 import { descriptorPath, type TreeMetadata, type TreeXattr } from "./tree-metadata.ts";
 import type { TreeWriter } from "./tree-writer.ts";
+import { fsetxattr, getxattr, listxattr } from "./xattr-calls.ts";
 
 const copyBytes = 1 << 18;
 const listMax = 65_536;

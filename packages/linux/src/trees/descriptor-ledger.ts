@@ -5,7 +5,7 @@ let ledger: Uint8Array | undefined;
 
 /**
  * A list of the descriptors that the tree calls of a thread hold, in memory that its starter shares: Node closes what `node:fs` opened
- * when a thread dies, it does not know of these.
+ * when a thread dies, it does not know of these. One that is being opened at that very moment is lost.
  */
 export function makeDescriptorLedger(): SharedArrayBuffer {
   return new SharedArrayBuffer(ledgerBytes);

@@ -4,18 +4,10 @@ import { constants } from "node:os";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { NameBuffer } from "./name-buffer.ts";
-import {
-  close,
-  fsetxattr,
-  futimens,
-  O_CLOEXEC,
-  openat2,
-  openHow,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
-} from "./tree-calls.ts";
+import { close, futimens, O_CLOEXEC, openat2, openHow, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "./tree-calls.ts";
 import { entryError } from "./tree-error.ts";
 import { defaultAcl, timesOf, type TreeMetadata } from "./tree-metadata.ts";
+import { fsetxattr } from "./xattr-calls.ts";
 
 const { ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP } = constants.errno;
 const blockBytes = 1 << 18;

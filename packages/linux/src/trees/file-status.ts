@@ -95,9 +95,3 @@ export class FileStatus {
     this.#raw.copy(times, 16, 112, 124);
   }
 }
-
-/** The number of a device as mknod(2) takes it; see makedev(3). */
-export function deviceNumber(major: number, minor: number): number {
-  // Within 12 and 20 bits, to which the kernel keeps, glibc's encoding has no more than 32 bits.
-  return (major & 0xfff) * 256 + (minor & 0xff) + Math.floor(minor / 256) * 2 ** 20;
-}

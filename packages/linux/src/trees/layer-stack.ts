@@ -4,8 +4,9 @@ import { errnoError } from "../libc/errno-error.ts";
 import { FileStatus, FileType } from "./file-status.ts";
 import { NameBuffer } from "./name-buffer.ts";
 import { openDirectory } from "./open-directory.ts";
-import { close, getxattr, openat, openDirectoryFlags } from "./tree-calls.ts";
+import { close, openat, openDirectoryFlags } from "./tree-calls.ts";
 import { descriptorPath } from "./tree-metadata.ts";
+import { getxattr } from "./xattr-calls.ts";
 
 const { ENOENT } = constants.errno;
 const opaqueName = Buffer.from("trusted.overlay.opaque\0");

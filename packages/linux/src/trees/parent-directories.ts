@@ -9,7 +9,6 @@ import {
   close,
   fchmod,
   fchown,
-  fsetxattr,
   mkdirat,
   O_CLOEXEC,
   openat,
@@ -22,6 +21,7 @@ import {
   unlinkat,
 } from "./tree-calls.ts";
 import { entryError, quotePath } from "./tree-error.ts";
+import { fsetxattr } from "./xattr-calls.ts";
 
 const { EEXIST, ELOOP, ENOENT, ENOTDIR } = constants.errno;
 const slash = 0x2f;

@@ -110,32 +110,6 @@ const utimensatCall = library.func("utimensat", "int", ["int", memory, memory, "
   times: Bytes,
   flags: number,
 ) => number;
-const setxattrCall = library.func("setxattr", "int", [memory, memory, memory, "size_t", "int"]) as (
-  path: Bytes,
-  name: Bytes,
-  value: Bytes,
-  size: number,
-  flags: number,
-) => number;
-const getxattrCall = library.func("getxattr", "long", [memory, memory, memory, "size_t"]) as (
-  path: Bytes,
-  name: Bytes,
-  value: Bytes,
-  size: number,
-) => number;
-const listxattrCall = library.func("listxattr", "long", [memory, memory, "size_t"]) as (
-  path: Bytes,
-  list: Bytes,
-  size: number,
-) => number;
-const fremovexattrCall = library.func("fremovexattr", "int", ["int", memory]) as (fd: number, name: Bytes) => number;
-const fsetxattrCall = library.func("fsetxattr", "int", ["int", memory, memory, "size_t", "int"]) as (
-  fd: number,
-  name: Bytes,
-  value: Bytes,
-  size: number,
-  flags: number,
-) => number;
 const statxCall = library.func("statx", "int", ["int", memory, "int", "uint", memory]) as (
   dirFd: number,
   name: Bytes,
@@ -280,28 +254,6 @@ export function futimens(fd: number, times: Bytes): number {
 
 export function utimensat(dirFd: number, name: Bytes, times: Bytes, flags: number): number {
   return utimensatCall(dirFd, name, times, flags) < 0 ? errno() : 0;
-}
-
-export function setxattr(path: Bytes, name: Bytes, value: Bytes): number {
-  return setxattrCall(path, name, value, value.byteLength, 0) < 0 ? errno() : 0;
-}
-
-export function fsetxattr(fd: number, name: Bytes, value: Bytes): number {
-  return fsetxattrCall(fd, name, value, value.byteLength, 0) < 0 ? errno() : 0;
-}
-
-export function getxattr(path: Bytes, name: Bytes, value: Bytes): number {
-  const result = getxattrCall(path, name, value, value.byteLength);
-  return result < 0 ? errno() : result;
-}
-
-export function listxattr(path: Bytes, list: Bytes): number {
-  const result = listxattrCall(path, list, list.byteLength);
-  return result < 0 ? errno() : result;
-}
-
-export function fremovexattr(fd: number, name: Bytes): number {
-  return fremovexattrCall(fd, name) < 0 ? errno() : 0;
 }
 
 export function statx(dirFd: number, name: Bytes, flags: number, mask: number, result: Bytes): number {

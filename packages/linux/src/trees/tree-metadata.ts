@@ -2,8 +2,9 @@ import { constants } from "node:os";
 
 import { Code, StatusError } from "@crib/errdefs";
 
-import { chmod, fsetxattr, setxattr } from "./tree-calls.ts";
+import { chmod } from "./tree-calls.ts";
 import { entryError, quotePath } from "./tree-error.ts";
+import { fsetxattr, setxattr } from "./xattr-calls.ts";
 
 /** An extended attribute, both bytes. */
 export interface TreeXattr {

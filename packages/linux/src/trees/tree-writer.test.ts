@@ -89,13 +89,7 @@ test("what fails leaves no descriptor open", needsRoot, (t) => {
     using writer = new TreeWriter(root);
     writer.symlink(Buffer.from("loop"), Buffer.from("loop"), metadata(0o777));
     writeFile(writer, "a/b/file", "x");
-    for (const path of [
-      "a/b/file/below",
-      "a/new/../x",
-      "loop/x",
-      `a/b/${"n".repeat(256)}/x`,
-      `new/${"n".repeat(256)}`,
-    ]) {
+    for (const path of ["a/b/file/below", "loop/x", `a/b/${"n".repeat(256)}/x`, `new/${"n".repeat(256)}`]) {
       throws(() => writeFile(writer, path, "x"), { code: Code.InvalidArgument }, path);
     }
     throws(() => writer.startFile(Buffer.from("s"), metadata(0o644), { size: 2 ** 53, regions: new Float64Array() }));

@@ -3,10 +3,11 @@ import { constants } from "node:os";
 
 import { Code, StatusError } from "@crib/errdefs";
 
-import { errnoError } from "../libc/errno-error.ts";
+import { deviceOf } from "./device-number.ts";
 import { DirectoryTimes } from "./directory-times.ts";
-import { deviceNumber, FileStatus, FileType } from "./file-status.ts";
+import { FileStatus, FileType } from "./file-status.ts";
 import { FileWriter, type SparseContent } from "./file-writer.ts";
+import { isSameFile, refuseDirectory, refuseWhiteout } from "./link-target.ts";
 import { NameBuffer } from "./name-buffer.ts";
 import { openDirectory } from "./open-directory.ts";
 import { makeOpaque, type ParentDirectory, ParentDirectories } from "./parent-directories.ts";
@@ -19,7 +20,6 @@ import {
   fchmod,
   fchown,
   fchownat,
-  fremovexattr,
   linkat,
   mkdirat,
   mknodat,
@@ -41,6 +41,7 @@ import {
   timesOf,
   type TreeMetadata,
 } from "./tree-metadata.ts";
+import { fremovexattr } from "./xattr-calls.ts";
 
 const { EEXIST, EISDIR, ENOENT, EPERM } = constants.errno;
 const newFileFlags =
@@ -146,10 +147,10 @@ export class TreeWriter implements Disposable {
     this.#create(path, "making hard link", (parent, name) => {
       const from = this.#parents.findParentOf(target);
       const last = this.#other.set(target, target.lastIndexOf(0x2f) + 1, target.length);
-      if (from !== undefined && this.#hasWhiteouts) this.#refuseWhiteout(from, last, path);
+      if (from !== undefined && this.#hasWhiteouts) refuseWhiteout(from.fd, last, path);
       const result = from === undefined ? -ENOENT : linkat(from.fd, last, parent.fd, name);
-      if (from !== undefined && result === -EPERM) this.#refuseDirectory(from, last, path);
-      if (from !== undefined && result === -EEXIST && this.#isSame(from, last, parent, name)) return 0;
+      if (from !== undefined && result === -EPERM) refuseDirectory(from.fd, last, path);
+      if (from !== undefined && result === -EEXIST && isSameFile(from.fd, last, parent.fd, name)) return 0;
       isThere = result !== -ENOENT;
       return isThere ? result : this.#removed(parent, name);
     });
@@ -157,7 +158,7 @@ export class TreeWriter implements Disposable {
   }
 
   special(path: Buffer, file: SpecialFile, metadata: TreeMetadata): void {
-    const device = file.kind === "fifo" ? 0 : checkedDevice(file.major, file.minor, path);
+    const device = file.kind === "fifo" ? 0 : deviceOf(file.major, file.minor, path);
     if (file.kind === "character" && device === 0) this.#hasWhiteouts = true;
     this.#create(path, "making special file", (parent, name) => {
       const result = mknodat(parent.fd, name, FileType[file.kind] | 0o600, device);
@@ -302,29 +303,4 @@ export class TreeWriter implements Disposable {
       close(fd);
     }
   }
-
-  #refuseWhiteout(parent: ParentDirectory, name: Buffer, path: Buffer): void {
-    if (this.#status.read(parent.fd, name) < 0 || !this.#status.isWhiteout) return;
-    throw new StatusError(Code.InvalidArgument, `making hard link ${quotePath(path)}: its layer removes the target`);
-  }
-
-  #refuseDirectory(parent: ParentDirectory, name: Buffer, path: Buffer): void {
-    if (this.#status.read(parent.fd, name) < 0) return;
-    if (this.#status.type === FileType.directory) {
-      throw new StatusError(Code.InvalidArgument, `making hard link ${quotePath(path)}: the target is a directory`);
-    }
-    throw errnoError(-EPERM, `making hard link ${quotePath(path)}`);
-  }
-
-  #isSame(from: ParentDirectory, fromName: Buffer, to: ParentDirectory, toName: Buffer): boolean {
-    if (this.#status.read(from.fd, fromName) < 0) return false;
-    const { identity } = this.#status;
-    return this.#status.read(to.fd, toName) === 0 && this.#status.identity === identity;
-  }
-}
-
-function checkedDevice(major: number, minor: number, path: Buffer): number {
-  const isInRange = major >= 0 && major <= 0xfff && minor >= 0 && minor <= 0xf_ffff;
-  if (isInRange) return deviceNumber(major, minor);
-  throw new StatusError(Code.InvalidArgument, `making special file ${quotePath(path)}: no device ${major}:${minor}`);
 }
