@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test";
 
 import { Code, StatusError } from "@crib/errdefs";
 
+import { needsDisks } from "../support/disks/needs-disks.ts";
 import { moveToDisk, type RootDisk, type RootDiskOptions } from "../support/disks/root-disk.ts";
 import { eventually } from "../support/eventually.ts";
 import { type ImageNode, startImageNode } from "../support/images/image-node.ts";
@@ -12,7 +13,6 @@ import { testLayer } from "../support/images/layer.ts";
 import { listTree } from "../support/images/list-tree.ts";
 import { withMountedImage } from "../support/images/mount-image.ts";
 import { storeContents } from "../support/images/store-state.ts";
-import { needsRoot } from "../support/needs-root.ts";
 import { runCrib } from "../support/run-crib.ts";
 
 const megabyte = 1 << 20;
@@ -109,7 +109,7 @@ async function pullBlockByBlock(stage: Stage, image: TestImage): Promise<Readonl
   return failures;
 }
 
-test("a disk without room", needsRoot, async (t) => {
+test("a disk without room", needsDisks, async (t) => {
   const stage = await setStage(t);
   const { target, disk } = stage;
   const { node, images } = target;
@@ -155,7 +155,7 @@ test("a disk without room", needsRoot, async (t) => {
   deepEqual(await node.leaks(), []);
 });
 
-test("a disk without inodes for the files of an image", needsRoot, async (t) => {
+test("a disk without inodes for the files of an image", needsDisks, async (t) => {
   const stage = await setStage(t, { inodes: 500 });
   const { target, disk } = stage;
   const files = Array.from({ length: disk.freeInodes() }, (_, index) => ({ name: `f${index}` }));

@@ -1,7 +1,11 @@
 import { runProgram } from "../run-program.ts";
 
 /** `FS_IOC_SHUTDOWN`, with `GOING_FLAGS_NOLOGFLUSH`: not even the journal is written any more. */
-const shutdown = 'open(my $d, "<", $ARGV[0]) && defined(ioctl($d, 0x8004587d, pack("L", 2))) or die "$!\\n"';
+const shutdown = `
+  open(my $dir, "<", $ARGV[0]) or die "$!";
+  my $flags = pack("L", 2);
+  defined(ioctl($dir, 0x8004587d, $flags)) or die "$!";
+`;
 
 /**
  * Ends all writing of an ext4 to its disk at once, as a power cut does: what is only in memory is lost, what was written is there at

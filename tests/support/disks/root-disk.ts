@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -8,6 +8,7 @@ import type { Node } from "../node.ts";
 import { runProgram } from "../run-program.ts";
 import { cutOff } from "./cut-off.ts";
 import { fillFileSystem } from "./fill-file-system.ts";
+import { pretendReboot } from "./pretend-reboot.ts";
 
 /** What a disk is made with. */
 export interface RootDiskOptions {
@@ -26,11 +27,13 @@ export interface RootDisk {
   leave(bytes: number): Promise<void>;
   /** Gives back all that `leave` has taken. */
   giveBack(): void;
+  /** Writes to the disk what the kernel might at any time: the journal with all names and sizes, but no content. */
+  writeJournal(): void;
   /**
    * Cuts the power: the daemon dies, and what the disk has not been given by now never reaches it; the disk itself forgets nothing
-   * that it was given. Then it is mounted again, and `look` sees what is there before the node starts on it.
+   * that it was given. Then it is mounted again and the node starts on it, as if the machine had.
    */
-  cutPower(look?: () => Promise<void>): Promise<void>;
+  cutPower(): Promise<void>;
 }
 
 /**
@@ -60,15 +63,24 @@ export async function moveToDisk(
     freeInodes: () => statfsSync(node.root).ffree,
     leave: (bytes) => fillFileSystem(filler, bytes),
     giveBack: () => rmSync(filler, { force: true }),
-    async cutPower(look): Promise<void> {
+    writeJournal: () => syncFile(join(node.root, "unrelated")),
+    async cutPower(): Promise<void> {
       await cutOff(node.root);
       await node.kill();
       await runProgram(["umount", node.root]);
       await mountDisk(image, node.root);
-      await look?.();
+      pretendReboot(node);
       await node.restart();
     },
   };
+}
+
+/** The journal of ext4 is one for all files: what has to be written for this one takes the others' names along. */
+function syncFile(path: string): void {
+  rmSync(path, { force: true });
+  const file = openSync(path, "w", 0o600);
+  fsyncSync(file);
+  closeSync(file);
 }
 
 /** Bytes that can be written to the file system of a directory. */
