@@ -120,6 +120,10 @@ function openChecked(path: string): DatabaseSync {
     sqlite.exec(schema);
     // A table of the right name with other columns is as useless as an unreadable one.
     sqlite.prepare("SELECT id, name, state, checksum, record FROM sandboxes LIMIT 1").all();
+    sqlite.prepare("SELECT name, image_id, target FROM image_names LIMIT 1").all();
+    for (const table of ["images", "pulls", "snapshots"]) {
+      sqlite.prepare(`SELECT id, state, checksum, record FROM ${table} LIMIT 1`).all();
+    }
     return sqlite;
   } catch (reason) {
     sqlite.close();

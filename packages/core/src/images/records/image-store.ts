@@ -30,8 +30,8 @@ export interface ImageStore extends Pick<RecordTable<ImageRecord>, "get" | "find
 }
 
 /**
- * Loads all images. A bad record is replaced by its copy, if that is good. Where the database had to be put aside, every good
- * copy comes back; else a copy without a record is of a removed image, and goes.
+ * Loads all images. A bad record is replaced by its copy, if that is good, and a good copy whose row was lost comes back, with a
+ * database that was put aside as with one that looks healthy: a removal takes the copy before the row.
  */
 export async function openImageStore(database: Database, copies: RecordCopies): Promise<ImageStore> {
   const table = openRecordTable<ImageRecord>(database, { table: "images", noun: "image", schema: imageSchema });
@@ -60,10 +60,9 @@ export async function openImageStore(database: Database, copies: RecordCopies): 
     if (!restored) quarantined.push({ id, reason });
   }
   const known = new Set(table.list().map(({ id }) => copyOf(id)));
-  const isRebuilt = database.setAside !== undefined;
   for (const folder of await copies.list()) {
     if (known.has(folder)) continue;
-    const restored = isRebuilt && (await restore(folder).catch(() => false));
+    const restored = await restore(folder).catch(() => false);
     if (!restored) await copies.remove(folder);
   }
 

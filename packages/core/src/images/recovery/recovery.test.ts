@@ -133,7 +133,7 @@ test("a bad row comes back from its copy, and without one goes to the quarantine
   equal(node.images.list().length, 1);
 });
 
-test("copies that are missing are written again, stale ones go", async (t) => {
+test("copies that are missing are written again, rows that are lost come back from theirs", async (t) => {
   const node = await ImageFixture.open(t);
   node.registry.tag("busybox", image, index);
   await node.pull("busybox");
@@ -142,8 +142,13 @@ test("copies that are missing are written again, stale ones go", async (t) => {
   await rm(join(dir, folder), { recursive: true });
   await node.restart();
   deepEqual(await readdir(dir), [folder]);
+  const before = node.images.list();
   node.database.sqlite.exec("DELETE FROM images");
   await node.restart();
+  deepEqual(node.images.list(), before);
+  await node.images.remove("busybox");
+  await node.restart();
+  deepEqual(node.images.list(), []);
   deepEqual(await readdir(dir), []);
   deepEqual(node.rows("image_names"), []);
 });
@@ -168,4 +173,14 @@ test("closing undoes what runs, and nothing begins after it", async (t) => {
   const { partials, directories, pulls } = await node.counts();
   ok(partials > 0);
   deepEqual({ pulls, directories }, { pulls: 0, directories: 0 });
+});
+
+test("a table of the right name with other columns is put aside like an unreadable database", async (t) => {
+  const node = await ImageFixture.open(t);
+  node.registry.tag("busybox", image, index);
+  const before = await node.pull("busybox");
+  node.database.sqlite.exec("DROP TABLE image_names; CREATE TABLE image_names (x TEXT) STRICT");
+  await node.restart();
+  ok(node.database.setAside);
+  deepEqual(node.images.list(), [before]);
 });
