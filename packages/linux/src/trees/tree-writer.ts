@@ -157,6 +157,7 @@ export class TreeWriter implements Disposable {
     return isThere;
   }
 
+  /** Makes a device or FIFO. A character device 0/0 is made like any other, though overlayfs will show nothing there. */
   special(path: Buffer, file: SpecialFile, metadata: TreeMetadata): void {
     const device = file.kind === "fifo" ? 0 : deviceOf(file.major, file.minor, path);
     if (file.kind === "character" && device === 0) this.#hasWhiteouts = true;
