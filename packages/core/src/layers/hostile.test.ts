@@ -1,5 +1,5 @@
 import { equal, ok, rejects } from "node:assert/strict";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -11,6 +11,7 @@ import { makeTar, padded, paxHeader, paxRecord, tarEntry, tarHeader } from "./te
 import { LayerBench, needsRoot, sha256 } from "./testing/unpack-archive.ts";
 
 const bench = new LayerBench();
+const inMemory = new LayerBench(existsSync("/dev/shm") ? "/dev/shm" : undefined);
 const canary = needsRoot.skip === false ? new Canary() : undefined;
 const host = canary?.directory ?? "/nonexistent";
 const up = "../".repeat(12);
@@ -211,7 +212,7 @@ test("40,000 opaque markers take no more than twice as long as 20,000", needsRoo
   const time = async (count: number): Promise<number> => {
     const archive = marks(count, (index) => `d${index % 1000}/.wh..wh..opq`);
     const start = performance.now();
-    await bench.unpack(archive);
+    await inMemory.unpack(archive);
     return performance.now() - start;
   };
   const half = await time(20_000);

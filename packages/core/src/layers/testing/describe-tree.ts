@@ -45,8 +45,3 @@ export function describeTree(directory: string): readonly TreeLine[] {
   reader.finish();
   return lines;
 }
-
-/** The same without times, for what has none that matter. */
-export function describeWithoutTimes(directory: string): readonly TreeLine[] {
-  return describeTree(directory).map((line) => line.replace(/ -?\d+\.\d{9} /, " "));
-}

@@ -26,10 +26,12 @@ export function sha256(bytes: Uint8Array): Digest {
 
 /** A directory for blobs and layers, and an unpacker, both gone after the tests of the file. */
 export class LayerBench {
-  readonly directory: string = mkdtempSync(join(tmpdir(), "crib-layers-"));
+  readonly directory: string;
   readonly unpacker = createLayerUnpacker({ idleMs: 1_000 });
 
-  constructor() {
+  /** `parent` is where to make it; in memory, times say more of the unpacker than of the disk. */
+  constructor(parent: string = tmpdir()) {
+    this.directory = mkdtempSync(join(parent, "crib-layers-"));
     // Temporary directories are 0700; a layer's is what overlayfs shows as the root.
     after(async () => {
       await this.unpacker[Symbol.asyncDispose]();
