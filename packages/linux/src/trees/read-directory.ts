@@ -1,8 +1,7 @@
 import { getdents } from "./tree-calls.ts";
 
-/** `DT_DIR` and `DT_UNKNOWN` of getdents64(2). */
+/** `DT_DIR` of getdents64(2). */
 export const directoryType = 4;
-export const unknownType = 0;
 
 /** Bytes of entries that are read at a time. */
 const batchBytes = 1 << 15;
