@@ -25,13 +25,14 @@ export async function preparePauseBundle(
   handler: PodsandboxHandler,
   signal: AbortSignal,
 ): Promise<PauseBundle> {
-  const [root, seccomp, oomScoreAdj, hasSelinux, hasResolvConf] = await Promise.all([
-    pauseRoots.prepare(sandbox.id, signal),
+  const [seccomp, oomScoreAdj, hasSelinux, hasResolvConf] = await Promise.all([
     pauseSeccomp(sandbox.security.seccomp),
     allowedOomScoreAdj(wantedOomScoreAdj),
     exists("/sys/fs/selinux/enforce"),
     exists(`${sandbox.rootDir}/resolv.conf`),
   ]);
+  // Alone and last: were it still at work when another part has failed, it would hold a root that nobody gives back.
+  const root = await pauseRoots.prepare(sandbox.id, signal);
   const shared = sandbox.namespaces.user === undefined ? sharedDirectory(root) : undefined;
   const spec = pauseSpec(sandbox, {
     rootfs: shared ?? "rootfs",
