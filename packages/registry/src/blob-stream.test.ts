@@ -78,11 +78,15 @@ test("wrong bytes are DataLoss at the end, or the caller's affair; a wrong size 
 });
 
 test("a line that breaks every megabyte is slow, not broken", async (t) => {
-  const { registry, client, reference, blob } = await setStage(t);
+  const { registry, client, reference } = await setStage(t);
   const large = registry.addBlob(Buffer.concat(Array.from({ length: 4 }, () => bytes)));
-  registry.script({ path: large.digest }, serveWith({ stopAfter: 1_200_000 }));
+  registry.script({ path: large.digest }, serveWith({ stopAfter: 1_200_000, stop: "close" }));
   equal((await collect(await client.openBlob(reference, large, {}, signal))).length, large.size);
   equal(registry.requestsFor(large.digest).length > 8, true);
+});
+
+test("a line that breaks again and again without a megabyte is given up", async (t) => {
+  const { registry, client, reference, blob } = await setStage(t);
   registry.script({ path: blob.digest }, serveWith({ stopAfter: 1_000 }));
   await rejects(collect(await client.openBlob(reference, blob, {}, signal)), { code: Code.Unavailable });
   equal(registry.requestsFor(blob.digest).length, 5);

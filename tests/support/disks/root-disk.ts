@@ -91,7 +91,7 @@ export function freeBytesOf(dir: string): number {
 
 async function makeDisk(image: string, megabytes: number, inodes: number | undefined): Promise<void> {
   const file = openSync(image, "w", 0o600);
-  ftruncateSync(file, megabytes << 20);
+  ftruncateSync(file, megabytes * 2 ** 20);
   closeSync(file);
   const options = ["-q", "-F", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
   await runProgram(["mkfs.ext4", ...options, ...(inodes === undefined ? [] : ["-N", `${inodes}`]), image]);

@@ -34,8 +34,11 @@ export interface ServeChanges {
   readonly isChunked?: boolean;
   /** Sends so many bytes of the body, then does what `stop` says. */
   readonly stopAfter?: number;
-  /** `reset`: the connection breaks. `stall`: nothing more comes. `end`: as if that were all. Default `reset`. */
-  readonly stop?: "reset" | "stall" | "end";
+  /**
+   * `reset`: the connection breaks. `stall`: nothing more comes. `close`: it ends in order, once all was sent.
+   * `end`: as if that were all. Default `reset`.
+   */
+  readonly stop?: "reset" | "stall" | "close" | "end";
   /** Bytes of a chunk, with a pause of `chunkMs` (default 5) between two. Default: all at once. */
   readonly chunkBytes?: number;
   readonly chunkMs?: number;
@@ -89,5 +92,6 @@ async function sendBody(response: ServerResponse, body: Buffer, changes: ServeCh
   }
   if (stopAfter === undefined || stop === "end") response.end();
   // The client must have got the bytes before the connection breaks, or it is as if they were never sent.
+  else if (stop === "close") response.socket?.end();
   else if (stop === "reset") setTimeout(() => response.socket?.resetAndDestroy(), 5);
 }
