@@ -42,6 +42,7 @@ export interface ImageParts {
   readonly registry: RegistryClient;
   readonly findCredentials: FindCredentials;
   readonly handlers: ReadonlySet<string>;
+  readonly pinned: ReadonlySet<string>;
   readonly platform: PlatformName;
   readonly limits: DocumentLimits;
   /** For layers of an import whose digest is not known yet; empty when the daemon starts. */
@@ -158,6 +159,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     registry: options.registry,
     findCredentials: options.findCredentials ?? (async () => undefined),
     handlers: options.handlers,
+    pinned: options.pinned ?? new Set(),
     platform: options.platform ?? platformOf(),
     limits,
     spoolDir,

@@ -79,6 +79,18 @@ test("a removed image takes with it what only it needs", async (t) => {
   deepEqual(await node.counts(), { blobs: 0, partials: 0, layers: 0, directories: 0, pulls: 0 });
 });
 
+test("images with the names of the configuration are pinned, and can be removed when somebody asks for it", async (t) => {
+  const node = await ImageFixture.open(t, { pinned: new Set(["registry.k8s.io/pause:3.10"]) });
+  const image = fakeImage(["pause"]);
+  node.registry.tag("registry.k8s.io/pause:3.10", image);
+  node.registry.tag("pause", image);
+  equal((await node.pull("pause")).pinned, false);
+  equal((await node.pull("registry.k8s.io/pause:3.10")).pinned, true);
+  equal((await node.pull("pause")).pinned, true);
+  await node.images.remove("registry.k8s.io/pause:3.10");
+  deepEqual(node.images.list(), []);
+});
+
 test("an unknown runtime handler and an unknown image are refused with the reference", async (t) => {
   const node = await ImageFixture.open(t);
   await rejects(node.pull("busybox", { runtimeHandler: "kata" }), {

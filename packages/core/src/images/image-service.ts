@@ -36,7 +36,7 @@ export class ImageService implements Images, ImageAdmin {
     const doing = `pulling image "${name}"`;
     try {
       this.#refuseHandler(handler);
-      const { registry, findCredentials, pulls, platform } = this.#parts;
+      const { registry, findCredentials, pulls, platform, pinned } = this.#parts;
       const source = registrySource(registry, reference, credentials, findCredentials);
       const tag = tagReference(reference);
       const plan = {
@@ -45,7 +45,7 @@ export class ImageService implements Images, ImageAdmin {
         tags: tag === undefined ? [] : [tag],
         handler,
         platform,
-        pinned: false,
+        pinned: pinned.has(name),
       };
       this.#refuseClosed();
       return await pulls.run({ reference: name, handler, credentials }, plan, source, onEvent, signal);

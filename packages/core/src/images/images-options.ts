@@ -39,6 +39,8 @@ export interface ImagesOptions {
   readonly findCredentials?: FindCredentials;
   /** Names of the runtime handlers there are; any other in a request is refused. The empty name is always known. */
   readonly handlers: ReadonlySet<string>;
+  /** Images that are pulled by one of these names (canonical texts of references) are pinned. Default: none. */
+  readonly pinned?: ReadonlySet<string>;
   /** Images are pulled for this one. Default: that of this process. */
   readonly platform?: PlatformName;
   /** What an image and each of its layers may be at most. Default: that of the single limits. */

@@ -5,6 +5,7 @@ import { createLayerUnpacker } from "@crib/core/layers";
 import type { Database } from "@crib/core/metadata";
 import { createSnapshots, type Snapshots } from "@crib/core/snapshots";
 import { bootId } from "@crib/linux";
+import { formatReference, parseReference } from "@crib/oci-spec";
 import { createRegistryClient, readDockerConfigCredentials } from "@crib/registry";
 
 import type { DaemonConfig } from "./config/types.ts";
@@ -41,6 +42,7 @@ export async function openImages(config: DaemonConfig, database: Database, log: 
     registry,
     findCredentials: readDockerConfigCredentials(reach.authFiles),
     handlers: new Set(Object.keys(config.runtimes)),
+    pinned: new Set(settings.pauseImage === "" ? [] : [formatReference(parseReference(settings.pauseImage))]),
     limits: settings.limits,
     bootId: bootId(),
     faults: parseFaults(process.env["CRIB_FAULTS"]),

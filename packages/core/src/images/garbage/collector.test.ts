@@ -4,8 +4,10 @@ import { test } from "node:test";
 import { Code, StatusError } from "@crib/errdefs";
 import { digestOf } from "@crib/oci-spec";
 
+import type { PullRecord } from "../pull/types.ts";
 import { fakeImage, slices, stall } from "../testing/fake-registry.ts";
 import { ImageFixture } from "../testing/image-fixture.ts";
+import { AbandonedClaims } from "./abandoned-claims.ts";
 
 const base = Buffer.from("a base layer that is shared");
 const image = fakeImage([base, "top layer"]);
@@ -92,7 +94,7 @@ test("a collection beside a running pull takes nothing of it", async (t) => {
 });
 
 test("what a failed pull had is kept for its next try, then goes", async (t) => {
-  const node = await ImageFixture.open(t, { keepPartialMs: 150 });
+  const node = await ImageFixture.open(t);
   node.registry.tag("busybox", image);
   const leave = new AbortController();
   node.registry.answers.set(digestOf(base), ({ bytes, signal }) => ({
@@ -106,9 +108,42 @@ test("what a failed pull had is kept for its next try, then goes", async (t) => 
   await node.images.collectGarbage(t.signal);
   const kept = await node.counts();
   ok(kept.partials > 0 && kept.blobs > 0);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await node.restart({ keepPartialMs: 0 });
   await node.images.collectGarbage(t.signal);
   deepEqual(await node.counts(), nothing);
+});
+
+test("what failed pulls had is forgotten when its time is over, or when another try has succeeded", async () => {
+  const row = (id: string): PullRecord => ({
+    version: 1,
+    id,
+    state: "pulling",
+    createdAt: "",
+    bootId: "",
+    plan: {
+      reference: id,
+      repositories: [],
+      tags: [],
+      handler: "",
+      platform: { os: "linux", architecture: "", variant: "" },
+      pinned: false,
+    },
+    facts: { config: { digest: digestOf(id), size: 1 } },
+    runs: [],
+  });
+  const short = new AbandonedClaims(20);
+  short.add(row("a"));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  deepEqual(short.list(), []);
+  const long = new AbandonedClaims(60_000);
+  for (const id of ["a", "b", "c"]) long.add(row(id));
+  long.fulfil(digestOf("x"), "a", []);
+  long.fulfil(digestOf("b"), "another name", [row("d"), row("b")]);
+  deepEqual(long.list(), [row("c").facts]);
+  deepEqual(
+    ["b", "c", "d"].map((id) => long.isGivenUp(id)),
+    [true, false, false],
+  );
 });
 
 test("pulls, removals and collections at the same time end in a store that is whole", async (t) => {

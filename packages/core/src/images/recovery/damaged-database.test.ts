@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fakeImage, fakeIndex } from "../testing/fake-registry.ts";
 import { ImageFixture } from "../testing/image-fixture.ts";
 
-const mutations = 40;
+const mutations = 24;
 
 /** Park and Miller's generator: the same mutations in each run. */
 function* random(seed: number): Generator<number, never> {
