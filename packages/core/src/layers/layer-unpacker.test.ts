@@ -201,6 +201,7 @@ test("files are hashed and trees removed on another thread", needsRoot, async ()
 test("an idle unpacker does not keep the process alive, a disposed one ends its runs", needsRoot, async () => {
   const script = `
     import { createLayerUnpacker } from ${JSON.stringify(new URL("./layer-unpacker.ts", import.meta.url).href)};
+    createLayerUnpacker().warm();
     await createLayerUnpacker().usage("/dev/shm", new AbortController().signal);
   `;
   execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 10_000 });

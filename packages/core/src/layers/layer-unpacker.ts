@@ -12,6 +12,7 @@ export interface LayerUnpackerOptions {
 }
 
 class ThreadedLayerUnpacker implements LayerUnpacker {
+  /** Also what a pull does after its layers, since its threads run already. */
   readonly #unpacking: ThreadPool;
   /** Apart, so that removing and measuring large trees does not hold up pulls. */
   readonly #trees: ThreadPool;
@@ -21,6 +22,10 @@ class ThreadedLayerUnpacker implements LayerUnpacker {
     const idleMs = options.idleMs ?? 30_000;
     this.#unpacking = new ThreadPool(options.threads ?? 2, idleMs);
     this.#trees = new ThreadPool(1, idleMs);
+  }
+
+  warm(): void {
+    this.#unpacking.warm();
   }
 
   unpack(job: UnpackJob, signal: AbortSignal): UnpackRun {
@@ -43,7 +48,7 @@ class ThreadedLayerUnpacker implements LayerUnpacker {
   async settle(target: string, layer: UnpackedLayer, below: readonly string[], signal: AbortSignal): Promise<void> {
     const needs = layer.impliedDirectories.length + layer.linksBelow.length + Number(layer.hidesBelow === true);
     if (needs === 0 || (below.length === 0 && layer.linksBelow.length === 0)) return;
-    await this.#trees.run({ kind: "settle", target, layer, below }, this.#either(signal)).done;
+    await this.#unpacking.run({ kind: "settle", target, layer, below }, this.#either(signal)).done;
   }
 
   async removeTree(path: string, signal: AbortSignal): Promise<void> {
@@ -63,7 +68,7 @@ class ThreadedLayerUnpacker implements LayerUnpacker {
   }
 
   async syncFileSystem(path: string, signal: AbortSignal): Promise<void> {
-    await this.#trees.run({ kind: "sync", path }, this.#either(signal)).done;
+    await this.#unpacking.run({ kind: "sync", path }, this.#either(signal)).done;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -60,6 +60,8 @@ export interface UnpackRun {
 
 /** Unpacks layers off the main thread. */
 export interface LayerUnpacker extends AsyncDisposable {
+  /** Starts a thread ahead of the first layer, which takes some 50 ms: to be called when a pull begins. Never fails. */
+  warm(): void;
   /** Starts as soon as a worker is free; `signal` ends it. */
   unpack(job: UnpackJob, signal: AbortSignal): UnpackRun;
   /**

@@ -19,6 +19,8 @@ export class FakeUnpacker implements LayerUnpacker {
   readonly settled: { readonly target: string; readonly below: readonly string[] }[] = [];
   syncs = 0;
 
+  warm(): void {}
+
   unpack(job: UnpackJob, signal: AbortSignal): UnpackRun {
     const state = { available: 0, read: 0 };
     const done = this.#follow(job, state, signal);

@@ -25,6 +25,12 @@ export class ThreadPool {
     this.#idleMs = idleMs;
   }
 
+  /** Has a thread there for the next job. */
+  warm(): void {
+    this.#pick();
+    this.#expect();
+  }
+
   /** Begins a job on the thread that has the fewest. `signal` ends it, with Canceled. */
   run<Kind extends JobRequest["kind"]>(
     request: JobRequest & { readonly kind: Kind },
