@@ -40,8 +40,11 @@ export class ImageFixture {
   static async open(t: TestContext, options: FixtureOptions = {}): Promise<ImageFixture> {
     const fixture = new ImageFixture(await mkdtemp(join(tmpdir(), "crib-images-")));
     t.after(async () => {
-      await fixture.close();
-      await rm(fixture.rootDir, { recursive: true, force: true });
+      try {
+        await fixture.close();
+      } finally {
+        await rm(fixture.rootDir, { recursive: true, force: true });
+      }
     });
     await fixture.start(options);
     await fixture.images.recover();
