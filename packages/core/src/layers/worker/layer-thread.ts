@@ -38,13 +38,14 @@ export class LayerThread {
 
   constructor(onEnd: () => void) {
     this.#worker = new Worker(source, { execArgv: [], env: {}, resourceLimits, workerData: { ledger: this.#ledger } });
-    this.#worker.unref();
     this.#worker.on("message", (message: FromWorker) => this.#settle(message));
     this.#worker.on("error", (error: Error) => (this.#death = error));
     this.#worker.once("exit", () => {
       this.#bury();
       onEnd();
     });
+    // Last, since a listener keeps the process alive as well.
+    this.#worker.unref();
   }
 
   get jobCount(): number {
