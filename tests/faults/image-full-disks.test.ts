@@ -1,179 +1,88 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { mkdirSync, rmSync, statfsSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 
-import { Code, StatusError } from "@crib/errdefs";
+import { Code } from "@crib/errdefs";
+import { Images } from "@crib/wire/admin";
 
-import { needsDisks } from "../support/disks/needs-disks.ts";
-import { moveToDisk, type RootDisk, type RootDiskOptions } from "../support/disks/root-disk.ts";
 import { eventually } from "../support/eventually.ts";
+import { bombLayer } from "../support/images/bombs.ts";
 import { type ImageNode, startImageNode } from "../support/images/image-node.ts";
-import { testImage, type TestImage } from "../support/images/image.ts";
+import { testImage } from "../support/images/image.ts";
 import { testLayer } from "../support/images/layer.ts";
-import { listTree } from "../support/images/list-tree.ts";
-import { withMountedImage } from "../support/images/mount-image.ts";
-import { storeContents } from "../support/images/store-state.ts";
-import { runCrib } from "../support/run-crib.ts";
+import { pullGoodImage } from "../support/images/refusals.ts";
+import { storeContents, unsoundBlobs } from "../support/images/store-state.ts";
+import { needsRoot } from "../support/needs-root.ts";
+import { runProgram } from "../support/run-program.ts";
 
-const megabyte = 1 << 20;
-const blockBytes = 4_096;
+const mebibyte = 1 << 20;
 
-const kept = testImage([testLayer([{ name: "kept", content: "kept" }])]);
-
-interface Stage {
-  readonly target: ImageNode;
-  readonly disk: RootDisk;
-  /** Name of an image that was there before the disk became full. */
-  readonly keptName: string;
-  /** What the store had then. */
-  readonly before: readonly string[];
-}
-
-async function setStage(t: TestContext, options?: RootDiskOptions): Promise<Stage> {
+/** Gives a node a root directory on a file system so small that an image can fill it. */
+async function startOnSmallDisk(t: TestContext, options: string): Promise<ImageNode> {
   const target = await startImageNode(t);
-  const disk = await moveToDisk(t, target.node, options);
-  const keptName = target.serve(kept);
-  await target.images.pull(keptName);
-  return { target, disk, keptName, before: storeContents(target.node) };
+  const { node } = target;
+  await node.kill();
+  rmSync(node.root, { recursive: true });
+  mkdirSync(node.root, { mode: 0o700 });
+  await runProgram(["mount", "-t", "tmpfs", "-o", options, "tmpfs", node.root]);
+  await node.restart();
+  return target;
 }
 
-function isFull(reason: unknown): true {
-  const { code, message } = StatusError.from(reason);
-  equal(code, Code.ResourceExhausted, message);
-  return true;
+async function leaveDisk({ node }: ImageNode): Promise<void> {
+  await node.kill();
+  await runProgram(["umount", node.root]);
+  await node.restart();
 }
 
-/** The image of the beginning and these are there, and can be used. */
-async function expectOnly(
-  { target: { node, images }, keptName }: Stage,
-  ...others: readonly TestImage[]
-): Promise<void> {
-  const ids = (await images.list()).map(({ id }) => id);
-  deepEqual(ids.toSorted(), [kept, ...others].map(({ id }) => id).toSorted());
-  const tree = await withMountedImage(node, keptName, listTree);
-  ok(
-    tree.some((line) => line.startsWith("./kept ")),
-    tree.join("\n"),
-  );
-  deepEqual(await node.leaks(), []);
-}
-
-/** What failed pulls had is gone from the store. */
-async function untilCollected({ target, before }: Stage): Promise<void> {
-  await eventually(10_000, () => deepEqual(storeContents(target.node), before));
-}
-
-/** Pulls an image that there is no room for, several times; then makes room, pulls it, and removes it. */
-async function expectNoRoomAtFirst(stage: Stage, image: TestImage, leftBytes: number): Promise<void> {
-  const { target, disk } = stage;
-  const { images, node } = target;
-  const name = target.serve(image);
-  await disk.leave(leftBytes);
-  for (let time = 0; time < 3; time++) {
-    await rejects(images.pull(name), isFull);
-    await untilCollected(stage);
-    // Only the journal of the database has grown.
-    ok(disk.freeBytes() > leftBytes - megabyte / 2, `${disk.freeBytes()} of ${leftBytes} bytes are left`);
-  }
-  await expectOnly(stage);
-  disk.giveBack();
-  equal(await images.pull(name), image.id);
-  await expectOnly(stage, image);
-  const { exitCode, stdout } = await runCrib(node, "image", "verify");
-  equal(exitCode, 0, stdout);
-  await images.remove(name);
-}
-
-/** Pulls an image again and again, each time with one block more; gives what the failures said. */
-async function pullBlockByBlock(stage: Stage, image: TestImage): Promise<ReadonlyMap<string, number>> {
-  const { target, disk } = stage;
-  const name = target.serve(image);
-  const failures = new Map<string, number>();
-  for (let blocks = 0, successes = 0; successes < 3; blocks++) {
-    ok(blocks < 200, "there is never room enough");
-    await disk.leave(blocks * blockBytes);
-    const failure = await target.images.pull(name).then(
-      () => undefined,
-      (reason: unknown) => StatusError.from(reason),
-    );
-    if (failure) isFull(failure);
-    else successes++;
-    await expectOnly(stage, ...(failure ? [] : [image]));
-    // Even to record that a pull has ended there may be no room.
-    disk.giveBack();
-    await target.images.remove(name);
-    await untilCollected(stage);
-    const what = failure?.message.replace(/^pulling image "[^"]*": /, "").replaceAll(/[0-9a-f]{32,}|\d+/g, "N");
-    failures.set(what ?? "none", (failures.get(what ?? "none") ?? 0) + 1);
-  }
-  return failures;
-}
-
-test("a disk without room", needsDisks, async (t) => {
-  const stage = await setStage(t);
-  const { target, disk } = stage;
+test("an image that the disk cannot hold fails, leaves nothing, and smaller ones go on", needsRoot, async (t) => {
+  const target = await startOnSmallDisk(t, "size=48m,mode=0700");
   const { node, images } = target;
-  const { pid } = node.daemon;
-  const incompressible = { name: "big", content: randomBytes(6 * megabyte) };
-
-  await t.test("for a blob", () =>
-    expectNoRoomAtFirst(stage, testImage([testLayer([incompressible], "none")]), 3 * megabyte),
-  );
-
-  await t.test("for a blob and what is in it", () =>
-    expectNoRoomAtFirst(stage, testImage([testLayer([incompressible])]), 9 * megabyte),
-  );
-
-  await t.test("for what is in a blob", () => {
-    const image = testImage([testLayer([{ name: "big", content: Buffer.alloc(6 * megabyte, "x") }])]);
-    return expectNoRoomAtFirst(stage, image, 3 * megabyte);
-  });
-
-  await t.test("for any one of the files and records of an image", async (t) => {
-    const image = testImage([
-      testLayer([
-        { name: "a/", type: "directory" },
-        { name: "a/one", content: "one" },
-      ]),
-      testLayer([{ name: "a/two", content: randomBytes(20_000) }]),
-      testLayer([{ name: "three", type: "link", linkname: "a/one" }], "none"),
-    ]);
-    const failures = await pullBlockByBlock(stage, image);
-    for (const [what, times] of failures) t.diagnostic(`${times} times: ${what}`);
-    ok(failures.size >= 4, "the disk was full at too few points");
-  });
-
-  await t.test("gets it back by the removal of an image", async () => {
-    await disk.leave(0);
-    await images.remove(stage.keptName);
-    deepEqual(await images.list(), []);
-    deepEqual(storeContents(node), []);
-    disk.giveBack();
-    equal(await images.pull(stage.keptName), kept.id);
-  });
-  equal(node.daemon.pid, pid, "the daemon is another one");
-  deepEqual(await node.leaks(), []);
+  const kept = await target.pull(testImage([testLayer([{ name: "kept" }])]));
+  const free = (): number => statfsSync(node.root).bavail * statfsSync(node.root).bsize;
+  const before = free();
+  const small = testLayer([{ name: "small", content: "x".repeat(100_000) }]);
+  const tooLarge = {
+    "the blob": [small, testLayer([{ name: "f", content: Buffer.alloc(60 * mebibyte, "noise") }], "none")],
+    "the tree": [small, bombLayer("zeros", 200)],
+    "blob and tree together": [
+      small,
+      testLayer([{ name: "f", content: Buffer.alloc(30 * mebibyte, "other") }], "none"),
+    ],
+  };
+  for (const [what, layers] of Object.entries(tooLarge)) {
+    await t.test(what, async () => {
+      await rejects(target.pull(testImage(layers)), { code: Code.ResourceExhausted });
+      // There is room again without a restart, without asking for it.
+      await eventually(5_000, () => ok(free() > before - mebibyte, `${before} bytes were free, now ${free()}`));
+      await pullGoodImage(target);
+      deepEqual(
+        (await images.list()).map(({ id }) => id),
+        [kept],
+      );
+      deepEqual(await unsoundBlobs(node), []);
+      deepEqual(await node.leaks(), []);
+    });
+  }
+  await images.remove(kept);
+  await node.cri.service(Images).collect({ abandonedToo: true });
+  deepEqual(storeContents(node), []);
+  await leaveDisk(target);
 });
 
-test("a disk without inodes for the files of an image", needsDisks, async (t) => {
-  const stage = await setStage(t, { inodes: 500 });
-  const { target, disk } = stage;
-  const files = Array.from({ length: disk.freeInodes() }, (_, index) => ({ name: `f${index}` }));
-  const name = target.serve(testImage([testLayer(files)]));
-  const free: number[] = [];
-  for (let time = 0; time < 5; time++) {
-    await rejects(target.images.pull(name), isFull);
-    await untilCollected(stage);
-    free.push(disk.freeInodes());
+test("an image of more files than the disk has inodes for fails and leaves nothing", needsRoot, async (t) => {
+  const target = await startOnSmallDisk(t, "nr_inodes=2000,mode=0700");
+  const { node } = target;
+  const before = statfsSync(node.root).ffree;
+  const entries = Array.from({ length: 3_000 }, (_, file) => ({ name: `d${file % 50}/f${file}` }));
+  for (let time = 0; time < 3; time++) {
+    await rejects(target.pull(testImage([testLayer([{ name: `${time}` }, ...entries])])), {
+      code: Code.ResourceExhausted,
+    });
+    await eventually(5_000, () => ok(statfsSync(node.root).ffree > before - 50));
   }
-  deepEqual(
-    free.slice(1),
-    free.slice(1).map(() => free[0]),
-  );
-  await expectOnly(stage);
-  const fits = testImage([testLayer(files.slice(0, 100))]);
-  await target.pull(fits);
-  await expectOnly(stage, fits);
-  const { exitCode, stdout } = await runCrib(target.node, "image", "verify");
-  equal(exitCode, 0, stdout);
+  await pullGoodImage(target);
+  equal((await target.images.list()).length, 0);
+  deepEqual(await node.leaks(), []);
+  await leaveDisk(target);
 });

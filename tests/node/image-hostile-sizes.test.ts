@@ -115,8 +115,8 @@ test("100,000 opaque directories and whiteouts take time in proportion", needsRo
       const half = await measure(50_000);
       const whole = await measure(100_000);
       t.diagnostic(`${name}: ${half.toFixed(0)} ms for 50,000, ${whole.toFixed(0)} ms for 100,000`);
-      // What grows with the square takes four times as long. Half a second is for what others do on the machine.
-      ok(whole < 5_000 && whole < 2.5 * half + 500, `${half} ms, then ${whole} ms`);
+      // What grows with the square takes four times as long. The rest is for what others do on the machine.
+      ok(whole < 15_000 && whole < 2.5 * half + 500, `${half} ms, then ${whole} ms`);
     });
   }
 });
