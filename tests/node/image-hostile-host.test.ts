@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { Code } from "@crib/errdefs";
+import { Code, type StatusError } from "@crib/errdefs";
 import { status } from "@crib/registry/testing";
 
 import { eventually } from "../support/eventually.ts";
@@ -14,6 +14,7 @@ import { testImage } from "../support/images/image.ts";
 import { type Compression, testLayer } from "../support/images/layer.ts";
 import { startFaultyRegistry } from "../support/images/serve-image.ts";
 import type { TarEntry } from "../support/images/tar-archive.ts";
+import { writeHosts } from "../support/images/write-hosts.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { runProgram } from "../support/run-program.ts";
 
@@ -161,6 +162,22 @@ test("credentials get to the registry that they are for and to nobody else", nee
       expectKept();
     });
   }
+  await t.test("settings with credentials in a URL, which are refused without telling them", async () => {
+    const settings = [
+      { server: `http://${username}:${password}@${registry.host}` },
+      { host: { [`http://${username}:${password}@${registry.host}`]: { capabilities: ["pull", "resolve"] } } },
+      { server: registry.origin, header: { authorization: `${password}\n` } },
+    ];
+    for (const [index, setting] of settings.entries()) {
+      writeHosts(join(node.lane.dir, "certs.d"), `wrong${index}.example`, setting);
+      await rejects(images.pull(`wrong${index}.example/app:t`), (reason: StatusError) => {
+        equal(reason.code, Code.FailedPrecondition);
+        for (const secret of secrets) ok(!reason.message.includes(secret), reason.message);
+        return true;
+      });
+    }
+    expectKept();
+  });
   await t.test("redirects of a manifest and of a layer to another host", async () => {
     registry.reset();
     registry.requireAuth({ kind: "basic", ...auth });
