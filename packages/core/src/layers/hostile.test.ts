@@ -186,7 +186,8 @@ test("sparse maps and long headers cost no memory", needsRoot, async () => {
     ["GNU.sparse.size", String(2 ** 52)],
     ["GNU.sparse.map", `${2 ** 51},4`],
   ]);
-  await refused(makeTar(huge, tarEntry({ path: "s" }, "abcd")), /EFBIG|EINVAL/);
+  // Some file systems have files as large, and none needs room for what is not there.
+  await attempt(makeTar(huge, tarEntry({ path: "s" }, "abcd")));
   ok(process.memoryUsage().rss - before < 32 << 20);
 });
 
