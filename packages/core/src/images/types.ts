@@ -139,8 +139,11 @@ export interface ImageAdmin {
    * chunk when one is not there. Leaving early is allowed; the images are kept while it runs.
    */
   exportArchive(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Hashes every blob of the store, off the main thread, one after another. Changes nothing. */
-  verify(signal: AbortSignal): AsyncIterable<BlobVerdict>;
+  /**
+   * Hashes every blob of the store, off the main thread, one after another. With `repair` a damaged one goes, so that the next pull
+   * of its images fetches it again; otherwise nothing is changed.
+   */
+  verify(signal: AbortSignal, options?: { readonly repair?: boolean }): AsyncIterable<BlobVerdict>;
   /**
    * Removes now what nothing leads to. What a failed pull had is kept for its next try for as long as configured, unless
    * `abandonedToo`.

@@ -36,7 +36,7 @@ const schema = `
     id TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT NOT NULL, record TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS image_names (
-    name TEXT PRIMARY KEY, image_id TEXT NOT NULL, target TEXT NOT NULL
+    name TEXT PRIMARY KEY, image_id TEXT NOT NULL, target TEXT NOT NULL, checksum TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS pulls (
     id TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT NOT NULL, record TEXT NOT NULL
@@ -120,7 +120,7 @@ function openChecked(path: string): DatabaseSync {
     sqlite.exec(schema);
     // A table of the right name with other columns is as useless as an unreadable one.
     sqlite.prepare("SELECT id, name, state, checksum, record FROM sandboxes LIMIT 1").all();
-    sqlite.prepare("SELECT name, image_id, target FROM image_names LIMIT 1").all();
+    sqlite.prepare("SELECT name, image_id, target, checksum FROM image_names LIMIT 1").all();
     for (const table of ["images", "pulls", "snapshots"]) {
       sqlite.prepare(`SELECT id, state, checksum, record FROM ${table} LIMIT 1`).all();
     }

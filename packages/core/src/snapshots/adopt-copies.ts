@@ -26,38 +26,38 @@ function readDirectory({ directories, copies }: AdoptionParts, dir: string): Sna
 }
 
 /**
- * Brings rows back from the copies in directories that no row has: those that were bad or, with `all`, as after the loss of the
- * database, every one. Otherwise such a directory is of a snapshot that was being removed. What does not come back is logged.
+ * Brings rows back from the copies in directories that no row has, since a database that looks healthy may have lost some too. One
+ * whose row was deleted just before the daemon died comes back as well, and is removed once more. What does not come back is logged.
  */
-export function adoptCopies(parts: AdoptionParts, all: boolean): void {
+export function adoptCopies(parts: AdoptionParts): void {
   const { rows, directories, log } = parts;
   const lost = new Map(rows.bad.map(({ id, reason }) => [id, reason]));
-  if (!all && lost.size === 0) return;
+  let adopted = 0;
   for (const dir of directories.listSync()) {
     if (rows.hasDirectory(dir)) continue;
     try {
       const snapshot = readDirectory(parts, dir);
       if (snapshot === undefined || rows.find(snapshot.key) !== undefined) continue;
-      if (!all && !lost.has(snapshot.key)) continue;
       rows.insert(snapshot);
-      if (!lost.delete(snapshot.key)) continue;
-      log.warn({ snapshot: snapshot.key }, "the row of a snapshot was damaged; its copy takes its place");
+      if (lost.delete(snapshot.key)) {
+        log.warn({ snapshot: snapshot.key }, "the row of a snapshot was damaged; its copy takes its place");
+      } else adopted++;
     } catch (reason) {
       log.warn({ dir, error: StatusError.from(reason).message }, "the copy of a snapshot's row cannot be used");
     }
   }
+  if (adopted > 0) log.warn({ snapshots: adopted }, "rows of snapshots were lost; their copies take their places");
   for (const [snapshot, reason] of lost) log.warn({ snapshot, reason }, "the row of a snapshot cannot be used");
 }
 
 /**
- * Drops the rows of layers whose directory somebody has removed: a pull unpacks them anew, and what stands on them is whole
+ * Drops the rows of layers whose files somebody has removed: a pull unpacks them anew, and what stands on them is whole
  * again. Others are made or removed by whoever asked for them.
  */
 export function dropHollowLayers({ rows, directories, log }: AdoptionParts): void {
-  const present = new Set(directories.listSync());
   for (const { key, kind, dir } of rows.list()) {
-    if (kind !== "layer" || present.has(dir)) continue;
+    if (kind !== "layer" || existsSync(directories.filesOf(dir))) continue;
     rows.delete(key);
-    log.warn({ snapshot: key, dir: directories.pathOf(dir) }, "the directory of a layer is gone");
+    log.warn({ snapshot: key, dir: directories.pathOf(dir) }, "the files of a layer are gone");
   }
 }

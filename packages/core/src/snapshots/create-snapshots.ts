@@ -23,8 +23,8 @@ export interface SnapshotsOptions {
 }
 
 /**
- * Opens the snapshots. Bad rows are never fatal: they are replaced by the copy in their directory. When the database had to be
- * set aside, all rows come back from the copies; one that was being removed then is removed again by the garbage collection.
+ * Opens the snapshots. Bad rows are never fatal: they are replaced by the copy in their directory, as are those that were lost;
+ * one that was being removed is removed again, by the garbage collection or by its owner.
  */
 export function createSnapshots({ database, rootDir, unpacker, usernsOf, log }: SnapshotsOptions): Snapshots {
   const rows = new SnapshotRows(database);
@@ -32,7 +32,7 @@ export function createSnapshots({ database, rootDir, unpacker, usernsOf, log }: 
   for (const { dir } of rows.list()) directories.reserve(dir);
   const copies = new SnapshotCopies(directories);
   const parts = { rows, directories, copies, log };
-  adoptCopies(parts, database.setAside !== undefined);
+  adoptCopies(parts);
   dropHollowLayers(parts);
   return new OverlaySnapshots({ ...parts, database, unpacker, usernsOf: usernsOf ?? ((): undefined => undefined) });
 }

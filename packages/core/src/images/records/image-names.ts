@@ -2,6 +2,7 @@ import type { Digest } from "@crib/oci-spec";
 
 import { classifySqlite } from "../../metadata/classify-sqlite.ts";
 import type { Database } from "../../metadata/database.ts";
+import { sealJson } from "../../metadata/sealed-json.ts";
 import { onRollback } from "../../metadata/transaction.ts";
 
 /** A name of an image. */
@@ -15,6 +16,8 @@ export interface ImageName {
 
 /** Names in the table `image_names` and in memory. Writes are part of the open transaction where there is one. */
 export class ImageNames {
+  /** How many were damaged when the table was opened. They are dropped: a name must not lead to what it was not given for. */
+  readonly damaged: number;
   readonly #database: Database;
   readonly #byName = new Map<string, ImageName>();
   readonly #byImage = new Map<Digest, Set<string>>();
@@ -22,11 +25,15 @@ export class ImageNames {
   /** Names of images that are not known are dropped. */
   constructor(database: Database, isKnown: (id: Digest) => boolean) {
     this.#database = database;
-    const rows = database.sqlite.prepare("SELECT name, image_id AS imageId, target FROM image_names").all();
-    for (const row of rows as unknown as readonly ImageName[]) {
-      if (isKnown(row.imageId)) this.#enter(row.name, { ...row });
-      else this.#run("DELETE FROM image_names WHERE name = ?", row.name);
+    const rows = database.sqlite.prepare("SELECT name, image_id AS imageId, target, checksum FROM image_names").all();
+    let damaged = 0;
+    for (const { checksum, ...name } of rows as unknown as readonly (ImageName & { readonly checksum: string })[]) {
+      const isSound = sealJson(name).checksum === checksum;
+      if (!isSound) damaged++;
+      if (isSound && isKnown(name.imageId)) this.#enter(name.name, name);
+      else this.#run("DELETE FROM image_names WHERE name = ?", name.name);
     }
+    this.damaged = damaged;
   }
 
   find(name: string): ImageName | undefined {
@@ -39,15 +46,16 @@ export class ImageNames {
   }
 
   /** What the name stood for before loses it. */
-  set(name: ImageName): void {
+  set({ name, imageId, target }: ImageName): void {
     this.#run(
-      `INSERT INTO image_names (name, image_id, target) VALUES (?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id, target = excluded.target`,
-      name.name,
-      name.imageId,
-      name.target,
+      `INSERT INTO image_names (name, image_id, target, checksum) VALUES (?, ?, ?, ?) ON CONFLICT (name)
+       DO UPDATE SET image_id = excluded.image_id, target = excluded.target, checksum = excluded.checksum`,
+      name,
+      imageId,
+      target,
+      sealJson({ name, imageId, target }).checksum,
     );
-    this.#change(name.name, name);
+    this.#change(name, { name, imageId, target });
   }
 
   /** Removes all names of an image. */

@@ -46,8 +46,10 @@ export async function openImageStore(database: Database, copies: RecordCopies): 
       sealed,
       imageCopySchema,
     );
+    const record = table.find(image.id);
+    if (record?.state === "removing") return false;
     transaction(database, () => {
-      table.put(image);
+      if (!record) table.put(image);
       for (const { name, target } of given) {
         if (!names.find(name)) names.set({ name, imageId: image.id, target });
       }
@@ -61,7 +63,8 @@ export async function openImageStore(database: Database, copies: RecordCopies): 
   }
   const known = new Set(table.list().map(({ id }) => copyOf(id)));
   for (const folder of await copies.list()) {
-    if (known.has(folder)) continue;
+    // Names that were damaged were dropped and may be in any of the copies.
+    if (known.has(folder) && names.damaged === 0) continue;
     const restored = await restore(folder).catch(() => false);
     if (!restored) await copies.remove(folder);
   }

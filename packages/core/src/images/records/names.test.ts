@@ -60,3 +60,22 @@ test("an id is found by a beginning of twelve digits or more, unless two images 
   equal(node.images.find(id.slice(7, 19))?.id, two.id);
   equal(node.images.find(id.slice(7, 20))?.id, id);
 });
+
+test("a name that is damaged is not believed, and comes back from the image's copy", async (t) => {
+  const node = await ImageFixture.open(t);
+  node.registry.tag("busybox", one);
+  node.registry.tag("other", two);
+  await node.pull("busybox");
+  await node.pull("other");
+  const before = node.images.list();
+  const damages = [
+    "UPDATE image_names SET name = replace(name, 'busybox', 'busybbx')",
+    `UPDATE image_names SET image_id = '${two.id}' WHERE name LIKE '%busybox%'`,
+    `UPDATE image_names SET target = replace(target, 'sha256:', 'sha257:')`,
+  ];
+  for (const damage of damages) {
+    node.database.sqlite.exec(damage);
+    await node.restart();
+    deepEqual(node.images.list(), before, damage);
+  }
+});
