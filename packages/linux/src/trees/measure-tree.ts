@@ -1,6 +1,8 @@
 import { constants as fsConstants } from "node:fs";
 import { constants } from "node:os";
 
+import { Code, StatusError } from "@crib/errdefs";
+
 import { errnoError } from "../libc/errno-error.ts";
 import { FileStatus, FileType } from "./file-status.ts";
 import { openDirectory } from "./open-directory.ts";
@@ -28,6 +30,8 @@ const { EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV } = constants.errno;
 const maximumOpen = 32;
 /** Files with several names that are remembered. Beyond, each name counts its share. */
 const maximumLinked = 500_000;
+/** Names of directories that are still to be entered: more than the widest of real trees have. */
+const maximumPending = 500_000;
 const openBelow = openHow(openDirectoryFlags, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 const openUp = openHow(
   fsConstants.O_RDONLY | fsConstants.O_DIRECTORY | O_CLOEXEC,
@@ -53,6 +57,7 @@ class TreeMeasure implements Disposable {
   readonly #linked = new Set<string>();
   #bytes = 0;
   #inodes = 0;
+  #pending = 0;
 
   constructor(rootFd: number) {
     this.#status.readDescriptor(rootFd);
@@ -89,10 +94,11 @@ class TreeMeasure implements Disposable {
   }
 
   #enter(level: Level, name: Buffer): void {
+    this.#pending -= 1;
     const fd = openat2(level.fd, name, openBelow);
     // Gone, replaced, or a mount point, which is not part of the tree.
     if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP || fd === -EXDEV || fd === -EACCES) return;
-    if (fd < 0) throw errnoError(fd, "measuring tree");
+    if (fd < 0) throw errnoError(fd, "opening a directory");
     if (this.#status.readDescriptor(fd) < 0) return close(fd);
     this.#add();
     this.#push(fd);
@@ -102,10 +108,14 @@ class TreeMeasure implements Disposable {
     const result = this.#reader.read(level.fd, (name, _type, place) => {
       level.place = place;
       if (this.#status.read(level.fd, name) < 0) return;
-      if (this.#status.type === FileType.directory) level.subdirectories.push(Buffer.from(name));
-      else this.#add();
+      if (this.#status.type !== FileType.directory) return this.#add();
+      level.subdirectories.push(Buffer.from(name));
+      this.#pending += 1;
     });
-    if (result < 0) throw errnoError(result, "measuring tree");
+    if (this.#pending > maximumPending) {
+      throw new StatusError(Code.ResourceExhausted, `more than ${maximumPending} directories wait`);
+    }
+    if (result < 0) throw errnoError(result, "reading a directory");
     level.isAtEnd = result === 0;
   }
 
@@ -149,12 +159,17 @@ class TreeMeasure implements Disposable {
 
 /**
  * Measures a tree that somebody else has written, or is still writing: links are not followed, mount points not entered, hard links
- * counted once. `path` is trusted. Gives control back after each few hundred files at most. NotFound.
+ * counted once. `path` is trusted. Gives control back after each few hundred files at most. NotFound; ResourceExhausted for a
+ * tree that is wide at thousands of levels.
  */
 export function* measureTree(path: string): Generator<void, TreeUsage> {
   const doing = `measuring tree "${path}"`;
   const rootFd = openDirectory(path, doing);
   using measure = new TreeMeasure(rootFd);
-  yield* measure.run();
+  try {
+    yield* measure.run();
+  } catch (error) {
+    throw StatusError.from(error, doing);
+  }
   return measure.usage;
 }

@@ -130,7 +130,8 @@ class TreeRemoval implements Disposable {
     const result = renameat(level.fd, name, first.fd, moved);
     if (result === -ENOENT) return;
     this.#check(result, name);
-    first.subdirectories.push(moved);
+    // It is found when the first level turns out not to be empty; a list of names could grow without bounds.
+    first.rounds = 0;
   }
 
   #check(result: number, name: Buffer): void {
