@@ -106,7 +106,15 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
     sessions,
     rows: createFlowRows<PullDeps, PullPlan, PullFacts>({
       ...flows,
-      deps: { content, deletions, sessions, limits, unsynced, sync: syncOnCommit ? sync : undefined },
+      deps: {
+        content,
+        deletions,
+        sessions,
+        limits,
+        unsynced,
+        warm: () => unpacker.warm(),
+        sync: syncOnCommit ? sync : undefined,
+      },
       read: (id) => pullRows.get(id),
       write: (id, change) => pullRows.put({ ...pullRows.get(id), ...change }),
     }),

@@ -49,6 +49,8 @@ async function findManifest(context: PullContext, session: PullSession): Promise
   const { manifestBytes, manifests, layers } = deps.limits;
   const fetched = await source.fetchManifest(signal);
   await context.midpoint();
+  // A new image most likely has new layers; one that is pulled again to see whether it has changed needs no thread.
+  if (!(await deps.content.find(fetched.descriptor.digest))) deps.warm();
   let { descriptor, bytes }: { descriptor: Pick<Descriptor, "mediaType" | "digest" | "size">; bytes: Buffer } = fetched;
   const documents: PulledDocument[] = [];
   for (;;) {
@@ -73,12 +75,14 @@ async function findManifest(context: PullContext, session: PullSession): Promise
 /** What the store has need not be fetched; what is damaged there goes and is fetched. */
 async function readOrFetch(
   content: ContentStore,
-  { digest }: Pick<Descriptor, "digest">,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
   limitBytes: number,
   fetch: () => Promise<Buffer>,
 ): Promise<Buffer> {
   try {
-    return await content.read(digest, limitBytes);
+    const bytes = await content.read(digest, limitBytes);
+    if (bytes.length === size) return bytes;
+    throw new StatusError(Code.InvalidArgument, `blob "${digest}": it has ${bytes.length} bytes, not ${size}`);
   } catch (reason) {
     if (hasCode(reason, Code.DataLoss)) await content.delete(digest);
     else if (!hasCode(reason, Code.NotFound)) throw reason;

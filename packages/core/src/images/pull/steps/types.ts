@@ -16,6 +16,8 @@ export interface PullDeps {
   readonly limits: DocumentLimits;
   /** Chain ids of layers that the disk may not hold yet. */
   readonly unsynced: Set<Digest>;
+  /** Has a thread that unpacks ready when the first layer comes. */
+  readonly warm: () => void;
   /** Writes all that is in the store to the disk; undefined where the configuration says not to. */
   readonly sync: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
