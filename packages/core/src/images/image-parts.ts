@@ -91,7 +91,11 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
       idleMs,
       unsynced,
       stillLost: (blob, reason) => log.warn({ blob, error: String(reason) }, "a lost blob could not be fetched again"),
-      isWanted: (blob) => images.list().some(({ layers }) => layers.some(({ digest }) => digest === blob)),
+      isWanted: (layer) => {
+        const ready = images.list().filter(({ state }) => state === "ready");
+        const same = ready.flatMap(({ layers }) => layers).filter(({ chainId }) => chainId === layer.chainId);
+        return same.length === 0 || same.some(({ digest }) => digest === layer.digest);
+      },
     },
   );
   const flows = { faults, budgets, endStrays: async (): Promise<void> => {} };

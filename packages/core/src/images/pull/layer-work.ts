@@ -14,8 +14,8 @@ export interface LayerDeps extends UnpackDeps {
   readonly deletions: Deletions;
   /** Layers whose bytes the disk may not hold yet; each pull that uses one syncs before it is done. */
   readonly unsynced: Set<Digest>;
-  /** Whether an image of the store says that this blob should be there. */
-  readonly isWanted: (blob: Digest) => boolean;
+  /** Whether the blob of a layer that is there should be in the store: unless all images that have the layer have it from another. */
+  readonly isWanted: (layer: LayerOfImage) => boolean;
   /** Told of a blob that was lost and does not come back now; its layer can be used all the same. */
   readonly stillLost: (blob: Digest, reason: unknown) => void;
 }
@@ -83,10 +83,10 @@ export class LayerWork {
   /** Settles when the layer is a snapshot, or unpacked and ready to become one. */
   async make(maker: LayerMaker, signal: AbortSignal): Promise<void> {
     using _turn = await this.#turn.take(signal);
-    const { size, digest } = maker.layer;
+    const { size } = maker.layer;
     await this.#deps.deletions.settled(this.chainId);
     if (this.#deps.snapshots.find(this.chainId)) {
-      if (this.#deps.isWanted(digest)) await this.#fetchLost(maker, signal);
+      if (this.#deps.isWanted(maker.layer)) await this.#fetchLost(maker, signal);
       if (this.#state.state !== "done") this.#tell({ state: "exists", downloaded: size, unpacked: size });
     } else if (!this.#unpacked) {
       this.#unpacked = await this.#unpack(maker, signal);

@@ -321,3 +321,17 @@ test("a pull that is given up does not wait for those that it shares a layer wit
   gate.resolve();
   equal((await working).layers.length, 2);
 });
+
+test("the blobs of layers that only a container had kept are fetched again with their image", async (t) => {
+  const node = await ImageFixture.open(t);
+  const image = fakeImage([layer, "top"]);
+  node.registry.tag("busybox", image);
+  await node.pull("busybox");
+  node.images.prepareSnapshot("busybox", { key: "c1", kind: "active", owner: "c1" });
+  await node.images.remove("busybox");
+  node.unpacker.unpacked.length = 0;
+  await node.pull("busybox");
+  deepEqual(node.unpacker.unpacked, []);
+  for await (const { digest, state } of node.images.verify(t.signal)) equal(state, "sound", digest);
+  equal(node.registry.fetches(layer), 2);
+});
