@@ -113,8 +113,9 @@ export class OverlaySnapshots implements Snapshots {
     await copies.write(snapshot);
   }
 
-  mountSpecs(key: string): readonly MountSpec[] {
-    return snapshotMountSpecs(this.#pathsOf(key));
+  mountSpecs(key: string, { below }: { readonly below?: string } = {}): readonly MountSpec[] {
+    const paths = this.#pathsOf(key);
+    return snapshotMountSpecs(below === undefined ? paths : { ...paths, lower: [...paths.lower, below] });
   }
 
   async mount(key: string, target: string, signal: AbortSignal): Promise<void> {

@@ -85,9 +85,10 @@ export interface Snapshots {
   materialize(key: string, signal: AbortSignal): Promise<void>;
   /**
    * How to mount a snapshot. One layer without a writable one is a read-only bind mount. With id mappings, where the kernel
-   * has idmapped mounts, mount with `mount()`; the specs are for runtimes that mount by themselves.
+   * has idmapped mounts, mount with `mount()`; the specs are for runtimes that mount by themselves. `below`: an absolute directory
+   * that is to lie under all layers.
    */
-  mountSpecs(key: string): readonly MountSpec[];
+  mountSpecs(key: string, options?: { readonly below?: string }): readonly MountSpec[];
   /** Mounts a snapshot at an existing directory, however many layers it has. Fails with what the kernel says. */
   mount(key: string, target: string, signal: AbortSignal): Promise<void>;
   /** Takes it off. Not mounted is success. */

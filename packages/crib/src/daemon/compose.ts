@@ -79,6 +79,7 @@ export async function compose(
         shims,
         pauseRoots: imagePauseRoots({
           ...imageParts,
+          mountPointsDir: join(config.root, "mount-points"),
           program: await findPauseCommand(config.runtime.pauseBinary),
           image: config.images.pauseImage === "" ? undefined : parseReference(config.images.pauseImage),
         }),

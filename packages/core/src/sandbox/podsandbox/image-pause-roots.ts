@@ -6,21 +6,30 @@ import { formatReference, type ImageConfig, type ImageReference, tagReference } 
 import { pauseArchive } from "../../images/pause-archive.ts";
 import type { Image, ImageAdmin, Images } from "../../images/types.ts";
 import type { Snapshots } from "../../snapshots/types.ts";
+import { makeMountPoints } from "./mount-points.ts";
 import type { PauseRoot, PauseRoots } from "./types.ts";
 
 /** What pause processes are made from, and where it is kept. */
 export interface ImagePauseOptions {
-  readonly images: Pick<Images, "find" | "pull" | "config" | "prepareSnapshot"> & Pick<ImageAdmin, "importArchive">;
-  readonly snapshots: Pick<Snapshots, "materialize" | "mountSpecs" | "remove">;
+  readonly images: Pick<Images, "find" | "list" | "pull" | "config" | "prepareSnapshot"> &
+    Pick<ImageAdmin, "importArchive"> & {
+      /** Has what nothing needs any more be removed in the background. */
+      collectSoon(): void;
+    };
+  readonly snapshots: Pick<Snapshots, "find" | "materialize" | "mountSpecs" | "remove">;
   /** A static program that waits and reaps, with its arguments; crib makes an image of it. */
   readonly program: readonly [string, ...string[]];
   /** An image to pull instead, when it is not there. */
   readonly image: ImageReference | undefined;
+  /** A directory of the daemon for the mount points that a pulled image lacks; made when it is needed. */
+  readonly mountPointsDir: string;
 }
 
 /** An image with what a process of it is started from. */
 interface PauseImage {
   readonly name: string;
+  /** Whether it has all that something is mounted on. */
+  readonly isComplete: boolean;
   readonly process: Omit<PauseRoot, "mounts">;
 }
 
@@ -38,6 +47,12 @@ export function imagePauseRoots(options: ImagePauseOptions): PauseRoots {
     return image;
   };
 
+  const mountsOf = async (id: string, { isComplete }: PauseImage): Promise<PauseRoot["mounts"]> => {
+    if (isComplete) return snapshots.mountSpecs(keyOf(id));
+    await makeMountPoints(options.mountPointsDir);
+    return snapshots.mountSpecs(keyOf(id), { below: options.mountPointsDir });
+  };
+
   return {
     async prepare(id, signal): Promise<PauseRoot> {
       try {
@@ -47,12 +62,18 @@ export function imagePauseRoots(options: ImagePauseOptions): PauseRoots {
           throw reason;
         });
         await snapshots.materialize(keyOf(id), signal);
-        return { ...image.process, mounts: snapshots.mountSpecs(keyOf(id)) };
+        return { ...image.process, mounts: await mountsOf(id, image) };
       } catch (reason) {
         throw StatusError.from(reason, `preparing the root of the pause of "${id}"`);
       }
     },
-    release: (id, signal) => snapshots.remove(keyOf(id), signal),
+    async release(id, signal): Promise<void> {
+      const layer = snapshots.find(keyOf(id))?.parent;
+      await snapshots.remove(keyOf(id), signal);
+      // Nobody but this pod kept the layers of an image that was removed; usually it is still there.
+      const isKept = images.list().some(({ layers }) => layers.at(-1)?.chainId === layer);
+      if (layer !== undefined && !isKept) images.collectSoon();
+    },
   };
 }
 
@@ -76,7 +97,7 @@ function builtIn({ images, program: [path, ...args] }: ImagePauseOptions): Pause
     const { name, archive } = pauseArchive(await readFile(path), args, signal);
     const found = images.find(formatReference(name));
     const [image] = found ? [found] : await images.importArchive(archive, { name, pinned: true }, signal);
-    made = { key, image: await describe(images, image, formatReference(name)) };
+    made = { key, image: { ...(await describe(images, image, formatReference(name))), isComplete: true } };
     return made.image;
   };
 
@@ -99,7 +120,11 @@ async function describe(images: Pick<Images, "config">, image: Image | undefined
     throw new StatusError(Code.FailedPrecondition, `image "${name}": it names no program, so it is no pause image`);
   }
   const user = userOf(config);
-  return { name, process: { args, env: config.env, cwd: config.workingDir || "/", ...(user && { user }) } };
+  return {
+    name,
+    isComplete: false,
+    process: { args, env: config.env, cwd: config.workingDir || "/", ...(user && { user }) },
+  };
 }
 
 /** Numbers only: names would have to be looked up in the image, and a pause has no need of them. */
