@@ -65,6 +65,7 @@ export async function openImageParts(options: ImagesOptions): Promise<ImageParts
   const limits = { ...defaultLimits, ...options.limits };
   const spoolDir = await emptySpool(rootDir);
   const images = await openImageStore(database, openRecordCopies(join(rootDir, "images")));
+  for (const { id, reason } of images.quarantined) log.warn({ id, reason }, "the record of an image cannot be used");
   const pullRows = openRecordTable<PullRecord>(database, { table: "pulls", noun: "pull", schema: pullSchema });
   const deletions = new Deletions();
   const holds = new Holds();

@@ -33,6 +33,7 @@ export interface Daemon extends AsyncDisposable {
   readonly sandboxes: PodSandboxService;
   readonly store: SandboxStore;
   readonly images: DaemonImages["images"];
+  readonly snapshots: DaemonImages["snapshots"];
   readonly cni: Cni;
   readonly networks: DaemonNetworks;
   readonly shims: Shims;
@@ -128,6 +129,7 @@ export async function compose(
     sandboxes,
     store,
     images: imageParts.images,
+    snapshots: imageParts.snapshots,
     cni,
     networks,
     shims,

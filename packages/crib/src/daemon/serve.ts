@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { removeOrphans } from "@crib/core/snapshots";
 import { removeDeadSocket, serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
@@ -112,7 +113,16 @@ async function openServer(
 }
 
 /** Pulls wait for it by themselves, so that nothing else does. */
-async function recoverImages({ images }: Daemon, log: Log): Promise<void> {
+async function recoverImages({ images, snapshots, store }: Daemon, log: Log): Promise<void> {
+  const quarantined = new Set(store.quarantined.map(({ id }) => id));
+  // Sandboxes are all that own snapshots.
+  const isKnown = (owner: string): boolean => store.find(owner) !== undefined || quarantined.has(owner);
+  try {
+    const orphans = await removeOrphans(snapshots, isKnown, new AbortController().signal);
+    for (const sandboxId of orphans) log.warn({ sandboxId }, "snapshots of a sandbox that is not known were removed");
+  } catch (reason) {
+    log.error({ error: StatusError.from(reason).message }, "snapshots without an owner cannot be removed");
+  }
   try {
     await images.recover();
   } catch (reason) {
