@@ -119,7 +119,7 @@ test("when the power fails at any instant, what is there is whole", needsDisks, 
   const name = serve(many);
   await images.pull(name);
   const tree = await treeOf(stage, name);
-  for (let cut = 0; cut < 8; cut++) {
+  for (let cut = 0; cut < 6; cut++) {
     const isRemoval = cut % 2 === 1;
     if (!isRemoval) await images.remove(name);
     const afterMs = Math.round(random() * (isRemoval ? 100 : 400));
