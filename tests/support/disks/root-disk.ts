@@ -84,7 +84,7 @@ function syncFile(path: string): void {
 }
 
 /** Bytes that can be written to the file system of a directory. */
-export function freeBytesOf(dir: string): number {
+function freeBytesOf(dir: string): number {
   const { bavail, bsize } = statfsSync(dir);
   return bavail * bsize;
 }
