@@ -107,9 +107,11 @@ export class OverlaySnapshots implements Snapshots {
     signal.throwIfAborted();
     const snapshot = rows.get(key);
     if (snapshot.kind === "layer") return await copies.settled(snapshot.dir);
+    // A view has nothing of its own: its row is all there is, and pods with a pause need not wait for a directory.
+    if (snapshot.kind === "view") return;
     const [below = ""] = this.chain(key);
     const path = await directories.make(snapshot.dir);
-    if (snapshot.kind === "active") await makeWritable(path, below, snapshot.idMappings);
+    await makeWritable(path, below, snapshot.idMappings);
     await copies.write(snapshot);
   }
 
@@ -150,6 +152,7 @@ export class OverlaySnapshots implements Snapshots {
     }
     // Before anything is awaited: what the caller has just seen to be unused still is.
     rows.delete(key);
+    if (snapshot.kind === "view") return;
     // Before the files, so that a rebuilt database does not bring half a snapshot back.
     await copies.drop(snapshot.dir);
     await directories.remove(snapshot.dir, signal);

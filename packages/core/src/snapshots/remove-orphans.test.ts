@@ -17,7 +17,7 @@ test("what an unknown owner had goes, layers and what others have stay", async (
     ["two", "gone"],
     ["three", "gone"],
   ] as const) {
-    snapshots.prepare({ key, kind: "view", parent, owner });
+    snapshots.prepare({ key, kind: "active", parent, owner });
     await snapshots.materialize(key, signal);
   }
   // As after a loss of power: the row is gone, and the copy is not.
