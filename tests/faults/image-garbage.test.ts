@@ -42,7 +42,7 @@ function askedFrom({ registry }: ImageNode): string | undefined {
 }
 
 test("partial blobs are gone on with while they are young, and go when they are old", needsRoot, async (t) => {
-  const target = await startImageNode(t, { images: { keep_partials: "1500ms" }, registry: { tries: 1 } });
+  const target = await startImageNode(t, { images: { keep_partials: "5s" }, registry: { tries: 1 } });
   const { node, images, serve } = target;
   const image = testImage([big, small]);
   const name = serve(image);
@@ -70,7 +70,7 @@ test("partial blobs are gone on with while they are young, and go when they are 
     await pullHalf(target, name);
     await node.kill();
     ok(partialOf(node));
-    await pause(1_600);
+    await pause(5_100);
     await node.restart();
     await untilStoreHas(node, []);
   });
