@@ -45,7 +45,7 @@ test("jobs of a thread that dies fail with Internal, and its descriptors are clo
   let most = 0;
   for (let still = 0; still < 5; await new Promise((resolve) => setTimeout(resolve, 10))) {
     const count = countOpen();
-    still = count === most && count > 40 ? still + 1 : 0;
+    still = cells.isWaiting && count === most && count > 40 ? still + 1 : 0;
     most = count;
   }
   const failed = rejects(job, { code: Code.Internal, message: /thread has ended/ });
