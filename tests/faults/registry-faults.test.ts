@@ -12,7 +12,7 @@ import { needsRoot } from "../support/needs-root.ts";
 import { startNode } from "../support/start-node.ts";
 
 /** Pulls of each script, which run at the same time. */
-const pullsPerScript = 12;
+const pullsPerScript = 25;
 const tag = "v1";
 const repository = "team/app";
 
