@@ -1,5 +1,4 @@
 export { createPodsandboxController } from "./controller.ts";
 export { type ImagePauseOptions, imagePauseRoots } from "./image-pause-roots.ts";
-export { pauseDirectory } from "./pause-directory.ts";
 export { sandboxIdAnnotation } from "./spec-annotations.ts";
 export type { PauseRoot, PauseRoots, PodsandboxHandler, PodsandboxOptions, RootfsMount } from "./types.ts";

@@ -26,8 +26,8 @@ import {
 } from "../../../tasks/index.ts";
 import type { ControllerFixture } from "../../testing/controller-suite.ts";
 import { createPodsandboxController } from "../controller.ts";
-import { pauseDirectory } from "../pause-directory.ts";
 import type { PodsandboxOptions } from "../types.ts";
+import { pauseDirectory } from "./pause-directory.ts";
 
 /** What a fixture varies. */
 export interface PodsandboxFixtureOptions {

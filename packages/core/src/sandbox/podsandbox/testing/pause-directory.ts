@@ -1,5 +1,5 @@
+import type { PauseRoots } from "../types.ts";
 import { pausePath, PauseRootfs } from "./pause-rootfs.ts";
-import type { PauseRoots } from "./types.ts";
 
 /** Pause roots without an image store: one directory below `rootDir`, shared by all pods, that is never given back. */
 export function pauseDirectory(rootDir: string, [program, ...args]: readonly [string, ...string[]]): PauseRoots {
