@@ -1,4 +1,5 @@
 // Types only: whoever needs what runs imports the subpath, and loads no more than that.
+export type { ContainerRecord, Containers } from "./containers/types.ts";
 export type { FlowRun, StepTiming } from "./flow/types.ts";
 export type { Image, ImageRecord, Images, PullEvent, PullRequest } from "./images/types.ts";
 export type {

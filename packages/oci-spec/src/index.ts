@@ -25,8 +25,14 @@ export type {
 } from "./image/types.ts";
 export { type PlatformName, platformOf } from "./platform.ts";
 export type {
+  BlockIo,
+  BlockIoRate,
   Capabilities,
   DeviceRule,
+  Hook,
+  Hooks,
+  IntelRdt,
+  LinuxDevice,
   LinuxIdMapping,
   LinuxNamespace,
   LinuxNamespaceType,
@@ -34,8 +40,10 @@ export type {
   LinuxSpec,
   Mount,
   Process,
+  Rlimit,
   Root,
   RuntimeSpec,
+  Scheduler,
   SeccompProfile,
   SeccompRule,
   User,

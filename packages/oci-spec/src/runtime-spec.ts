@@ -8,11 +8,32 @@ export interface RuntimeSpec {
   readonly ociVersion: string;
   readonly root: Root;
   readonly hostname?: string;
+  readonly domainname?: string;
   readonly process?: Process;
   /** In mounting order. */
   readonly mounts?: readonly Mount[];
+  readonly hooks?: Hooks;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly linux?: LinuxSpec;
+}
+
+/** Programs that the runtime runs at points of a container's life (config.md, "POSIX-platform Hooks"). */
+export interface Hooks {
+  readonly prestart?: readonly Hook[];
+  readonly createRuntime?: readonly Hook[];
+  readonly createContainer?: readonly Hook[];
+  readonly startContainer?: readonly Hook[];
+  readonly poststart?: readonly Hook[];
+  readonly poststop?: readonly Hook[];
+}
+
+export interface Hook {
+  /** Absolute. */
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds, above zero. */
+  readonly timeout?: number;
 }
 
 /** The root file system: a directory, absolute or relative to the bundle. */
@@ -24,6 +45,7 @@ export interface Root {
 /** The process that a container starts with, or an additional one. */
 export interface Process {
   readonly terminal?: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
   readonly user: User;
   readonly args: readonly string[];
   /** `NAME=value`. */
@@ -31,17 +53,40 @@ export interface Process {
   /** Absolute inside the container. */
   readonly cwd: string;
   readonly capabilities?: Capabilities;
+  readonly rlimits?: readonly Rlimit[];
   readonly noNewPrivileges?: boolean;
   /** -1000 to 1000. */
   readonly oomScoreAdj?: number;
   readonly selinuxLabel?: string;
   readonly apparmorProfile?: string;
+  readonly ioPriority?: { readonly class: string; readonly priority: number };
+  readonly scheduler?: Scheduler;
+}
+
+/** A resource limit (getrlimit(2)); `type` is `RLIMIT_...`. */
+export interface Rlimit {
+  readonly type: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** sched_setattr(2). */
+export interface Scheduler {
+  readonly policy: string;
+  readonly nice?: number;
+  readonly priority?: number;
+  readonly flags?: readonly string[];
+  /** Nanoseconds. */
+  readonly runtime?: number;
+  readonly deadline?: number;
+  readonly period?: number;
 }
 
 /** Numeric ids inside the container's user namespace. */
 export interface User {
   readonly uid: number;
   readonly gid: number;
+  readonly umask?: number;
   readonly additionalGids?: readonly number[];
 }
 
@@ -61,12 +106,19 @@ export interface Mount {
   readonly source?: string;
   /** As for mount(8), with the additions of the specification (`rbind`, `rprivate`, ...). */
   readonly options?: readonly string[];
+  /** Of an id-mapped mount. */
+  readonly uidMappings?: readonly LinuxIdMapping[];
+  readonly gidMappings?: readonly LinuxIdMapping[];
 }
 
 export interface LinuxSpec {
   readonly namespaces: readonly LinuxNamespace[];
   readonly uidMappings?: readonly LinuxIdMapping[];
   readonly gidMappings?: readonly LinuxIdMapping[];
+  readonly devices?: readonly LinuxDevice[];
+  readonly intelRdt?: IntelRdt;
+  readonly netDevices?: Readonly<Record<string, { readonly name?: string }>>;
+  readonly memoryPolicy?: { readonly mode: string; readonly nodes: string; readonly flags?: readonly string[] };
   readonly sysctl?: Readonly<Record<string, string>>;
   /** A path below each hierarchy, or `slice:prefix:name` with systemd cgroups. */
   readonly cgroupsPath?: string;
@@ -76,6 +128,27 @@ export interface LinuxSpec {
   readonly readonlyPaths?: readonly string[];
   readonly mountLabel?: string;
   readonly rootfsPropagation?: "shared" | "slave" | "private" | "unbindable";
+}
+
+/** A device node that the runtime makes. */
+export interface LinuxDevice {
+  readonly path: string;
+  readonly type: "c" | "b" | "u" | "p";
+  readonly major?: number;
+  readonly minor?: number;
+  /** Permission bits. */
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** Cache and memory bandwidth class (resctrl). */
+export interface IntelRdt {
+  readonly closID?: string;
+  readonly schemata?: readonly string[];
+  readonly l3CacheSchema?: string;
+  readonly memBwSchema?: string;
+  readonly enableMonitoring?: boolean;
 }
 
 export type LinuxNamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "user" | "cgroup" | "time";
@@ -104,18 +177,50 @@ export interface LinuxResources {
     readonly quota?: number;
     /** Microseconds. */
     readonly period?: number;
+    readonly realtimeRuntime?: number;
+    readonly realtimePeriod?: number;
     readonly cpus?: string;
     readonly mems?: string;
+    readonly idle?: number;
   };
   readonly memory?: {
     /** Bytes. */
     readonly limit?: number;
+    readonly reservation?: number;
     /** Memory and swap together, bytes. */
     readonly swap?: number;
+    readonly swappiness?: number;
+    readonly disableOOMKiller?: boolean;
+    readonly useHierarchy?: boolean;
   };
+  readonly blockIO?: BlockIo;
+  readonly hugepageLimits?: readonly { readonly pageSize: string; readonly limit: number }[];
   readonly pids?: { readonly limit: number };
   /** cgroup v2 files by name. */
   readonly unified?: Readonly<Record<string, string>>;
+}
+
+/** Weights and limits of block devices. */
+export interface BlockIo {
+  readonly weight?: number;
+  readonly leafWeight?: number;
+  readonly weightDevice?: readonly {
+    readonly major: number;
+    readonly minor: number;
+    readonly weight?: number;
+    readonly leafWeight?: number;
+  }[];
+  readonly throttleReadBpsDevice?: readonly BlockIoRate[];
+  readonly throttleWriteBpsDevice?: readonly BlockIoRate[];
+  readonly throttleReadIOPSDevice?: readonly BlockIoRate[];
+  readonly throttleWriteIOPSDevice?: readonly BlockIoRate[];
+}
+
+/** Per second, of one device. */
+export interface BlockIoRate {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: number;
 }
 
 /** An entry of the device cgroup; absent numbers mean all. */

@@ -19,4 +19,6 @@ export type {
   TaskCall,
   TaskClient,
   TaskLog,
+  TaskService,
+  TaskServices,
 } from "./types.ts";

@@ -202,3 +202,26 @@ export interface TaskClient {
   /** The shim ends if it holds no task any more, else stays. 3 s. A connection that closes on the way is success. */
   shutdown(id: string, signal: AbortSignal, call?: TaskCall): Promise<void>;
 }
+
+/** The task service of one pod, over a connection that is open as far as is known. */
+export interface TaskService {
+  readonly sandboxId: string;
+  readonly endpoint: TaskEndpoint;
+  readonly tasks: TaskClient;
+  /** The process that serves it, where it is one of this host. */
+  readonly process?: ProcessIdentity;
+  /** Settles, and never rejects, when the connection is lost: at the latest when the shim dies. */
+  readonly closed: Promise<StatusError>;
+}
+
+/** The task services of pods, one connection each. Where they are is up to the pod's controller. */
+export interface TaskServices {
+  /**
+   * The pod's task service: the open connection, or a new one to where the controller says. Calls for the same pod share it. Errors of
+   * the controller; NotFound when nobody answers there any more; DeadlineExceeded when it hangs.
+   */
+  of(sandboxId: string, signal: AbortSignal): Promise<TaskService>;
+  /** Closes the connection of a pod that goes; its end is then no surprise. */
+  forget(sandboxId: string): void;
+  close(): void;
+}
