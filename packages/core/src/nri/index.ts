@@ -1,1 +1,2 @@
+export { noPlugins } from "./no-plugins.ts";
 export type * from "./types.ts";
