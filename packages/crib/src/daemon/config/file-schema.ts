@@ -2,25 +2,17 @@ import { Code, hasCode } from "@crib/errdefs";
 import { parseReference } from "@crib/oci-spec";
 import { z } from "zod";
 
-import { parseDuration } from "./duration.ts";
-import { parseSize } from "./size.ts";
+import { containers, metrics, nri, nriValidator, streaming } from "./container-schema.ts";
+import {
+  absolutePath,
+  count,
+  duration,
+  optionalPath,
+  positiveCount,
+  positiveDuration,
+  positiveSize,
+} from "./values.ts";
 
-const absolutePath = z
-  .string()
-  .refine((path) => path.startsWith("/") && !path.includes("\0"), { error: "expected an absolute path" });
-const optionalPath = z.string().refine((path) => path === "" || (path.startsWith("/") && !path.includes("\0")), {
-  error: 'expected an absolute path or ""',
-});
-const duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined, { error: 'expected a duration such as "500ms", "30s" or "4m"' });
-const positiveDuration = duration.refine((text) => parseDuration(text) !== 0, {
-  error: "expected a duration above zero",
-});
-const positiveSize = z.string().refine((text) => (parseSize(text) ?? 0) > 0, {
-  error: 'expected a size above zero, such as "512KiB", "4MiB" or "64GiB"',
-});
-const positiveCount = z.number().int().min(1).max(1_000_000_000);
 const imageReference = z.string().refine((text) => text === "" || isReference(text), {
   error: 'expected the name of an image such as "registry.k8s.io/pause:3.10", or ""',
 });
@@ -35,7 +27,6 @@ function isReference(text: string): boolean {
   }
 }
 
-const count = z.number().int().min(0).max(1_000_000);
 /** As the kernel allows interface names (dev_valid_name in net/core/dev.c), without those that need quoting. */
 const interfaceName = z
   .string()
@@ -199,6 +190,10 @@ export const fileSchema = z.strictObject({
   runtimes: z.record(handlerName, handler).optional().describe("One table for each runtime handler (RuntimeClass)."),
   registry: registry.optional().describe("How registries are reached."),
   images: images.optional().describe("How images are pulled and kept."),
+  containers: containers.optional().describe("How containers are made."),
+  streaming: streaming.optional().describe("The server of exec, attach and port-forward."),
+  nri: nri.optional().describe("Plugins over the Node Resource Interface."),
+  metrics: metrics.optional().describe("Figures for monitoring."),
   flow: flow.optional().describe("Time budgets."),
   log: log.optional().describe("What is logged."),
 });
@@ -216,6 +211,11 @@ export const tables: Readonly<Record<string, z.ZodObject>> = {
   registry,
   images,
   "images.limits": imageLimits,
+  containers,
+  streaming,
+  nri,
+  "nri.default_validator": nriValidator,
+  metrics,
   flow,
   log,
 };

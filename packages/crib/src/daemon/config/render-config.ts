@@ -4,15 +4,15 @@ import type { z } from "zod";
 import { formatDuration } from "./duration.ts";
 import { fileSchema, tables } from "./file-schema.ts";
 import { formatSize } from "./size.ts";
-import type { DaemonConfig, ImageLimits } from "./types.ts";
+import type { ContainersConfig, DaemonConfig, ImageLimits, NriValidatorConfig } from "./types.ts";
 
 type Scalar = string | number | boolean;
-type Value = Scalar | readonly Scalar[] | Readonly<Record<string, Scalar>>;
+type Value = Scalar | readonly Scalar[] | Readonly<Record<string, Scalar | Readonly<Record<string, Scalar>>>>;
 type Values = Readonly<Record<string, Value | undefined>>;
 
 /** The configuration as a TOML file with a comment on every key; reading it gives the same configuration. */
 export function renderConfig(config: DaemonConfig): string {
-  const { cni, runtime, registry, images, flow, log } = config;
+  const { cni, runtime, registry, images, streaming, nri, flow, log } = config;
   const blocks = [
     entries(fileSchema, { root: config.root, state: config.state, socket: config.socket }),
     table("cni", "cni", {
@@ -65,6 +65,31 @@ export function renderConfig(config: DaemonConfig): string {
       progress_timeout: formatDuration(images.progressTimeoutMs),
     }),
     table("images.limits", "images.limits", limitEntries(images.limits)),
+    table("containers", "containers", containerEntries(config.containers)),
+    table("streaming", "streaming", {
+      address: streaming.address,
+      port: streaming.port,
+      base_url: streaming.baseUrl,
+      tls_cert: streaming.tls?.cert ?? "",
+      tls_key: streaming.tls?.key ?? "",
+      idle_timeout: formatDuration(streaming.idleMs),
+      creation_timeout: formatDuration(streaming.creationMs),
+    }),
+    table("nri", "nri", {
+      enable: nri.enable,
+      socket: nri.socket,
+      plugin_dir: nri.pluginDir,
+      plugin_config_dir: nri.pluginConfigDir,
+      registration_timeout: formatDuration(nri.registrationTimeoutMs),
+      request_timeout: formatDuration(nri.requestTimeoutMs),
+      synchronize_timeout: formatDuration(nri.synchronizeTimeoutMs),
+      disable_connections: nri.disableConnections,
+    }),
+    table("nri.default_validator", "nri.default_validator", validatorEntries(nri.defaultValidator)),
+    table("metrics", "metrics", {
+      address: config.metrics.address,
+      sample_every: formatDuration(config.metrics.sampleEveryMs),
+    }),
     table("flow", "flow", {
       budgets: durations(flow.budgetsMs),
       undo_budgets: durations(flow.undoBudgetsMs),
@@ -90,11 +115,44 @@ function limitEntries(limits: ImageLimits): Values {
   };
 }
 
+function containerEntries({ spec, ...containers }: ContainersConfig): Values {
+  const { logLimit } = containers;
+  return {
+    max_log_line_size: formatSize(containers.maxLogLineBytes),
+    log_limit: logLimit ? formatSize(logLimit.bytesPerSecond) : "",
+    log_over_limit: logLimit?.over ?? "block",
+    exec_sync_drain: formatDuration(containers.execSyncDrainMs),
+    ignore_image_volumes: spec.ignoreImageDefinedVolumes,
+    tolerate_missing_hugetlb: spec.tolerateMissingHugetlb,
+    privileged_without_host_devices: spec.privilegedWithoutHostDevices,
+    cgroup_writable: spec.cgroupWritable,
+    rlimits: Object.fromEntries(Object.entries(spec.rlimits).map(([name, limit]) => [name, { ...limit }])),
+    cdi_spec_dirs: [...spec.cdiSpecDirs],
+    blockio_config_file: spec.blockioConfigFile,
+    rdt_config_file: spec.rdtConfigFile,
+  };
+}
+
+function validatorEntries(validator: NriValidatorConfig): Values {
+  return {
+    enable: validator.enable,
+    reject_oci_hooks: validator.rejectOciHooks,
+    reject_runtime_default_seccomp: validator.rejectRuntimeDefaultSeccomp,
+    reject_unconfined_seccomp: validator.rejectUnconfinedSeccomp,
+    reject_custom_seccomp: validator.rejectCustomSeccomp,
+    reject_namespaces: validator.rejectNamespaces,
+    reject_sysctls: validator.rejectSysctls,
+    required_plugins: [...validator.requiredPlugins],
+    tolerate_missing_annotation: validator.tolerateMissingAnnotation,
+  };
+}
+
 function table(schemaName: string, name: string, values: Values): string {
   const schema = tables[schemaName];
+  const [outer = "", inner] = schemaName.split(".");
   const title =
-    schemaName === "images.limits"
-      ? tables["images"]?.shape["limits"]?.description
+    inner !== undefined && inner !== "NAME" && outer !== "cni"
+      ? tables[outer]?.shape[inner]?.description
       : fileSchema.shape[schemaName as keyof typeof fileSchema.shape]?.description;
   return `${title === undefined ? "" : `# ${title}\n`}[${name}]\n${entries(schema, values)}`;
 }
@@ -113,7 +171,9 @@ function entries(schema: z.ZodObject | undefined, values: Values): string {
 /** A value on one line; tables too, so that a comment can stand above each key. */
 function inline(value: Value): string {
   if (typeof value === "object" && !Array.isArray(value)) {
-    const pairs = Object.entries(value).map(([key, each]) => stringify({ [key]: each }).trim());
+    const pairs = Object.entries(value).map(([key, each]) =>
+      typeof each === "object" ? `${key} = ${inline(each)}` : stringify({ [key]: each }).trim(),
+    );
     return pairs.length ? `{ ${pairs.join(", ")} }` : "{}";
   }
   return stringify({ value }).trim().slice("value = ".length);

@@ -4,6 +4,7 @@ import type { RuntimeHandler } from "@crib/core";
 
 import { parseDuration } from "./duration.ts";
 import type { ConfigFile } from "./file-schema.ts";
+import { resolveContainers, resolveMetrics, resolveNri, resolveStreaming } from "./resolve-containers.ts";
 import { resolveImages, resolveRegistry } from "./resolve-images.ts";
 import type { CniConfig, ConfigFlags, DaemonConfig, DefaultNetwork, FlowConfig } from "./types.ts";
 
@@ -34,6 +35,10 @@ export function resolveConfig(file: ConfigFile, flags: ConfigFlags): DaemonConfi
     runtimes: resolveHandlers(file),
     registry: resolveRegistry(file.registry),
     images: resolveImages(file.images),
+    containers: resolveContainers(file.containers),
+    streaming: resolveStreaming(file.streaming),
+    nri: resolveNri(file.nri, state),
+    metrics: resolveMetrics(file.metrics),
     flow: resolveFlow(file.flow),
     log: {
       level: (flags.logLevel as DaemonConfig["log"]["level"] | undefined) ?? file.log?.level ?? "info",
@@ -106,7 +111,19 @@ export function contradictions(config: DaemonConfig): readonly string[] {
     problems.push(`root "${config.root}" and state "${config.state}": neither may lie in the other`);
   }
   // sun_path of unix(7) has 108 bytes, the last of them zero.
-  if (Buffer.byteLength(config.socket) > 107) problems.push(`socket "${config.socket}": longer than 107 bytes`);
+  for (const [key, path] of [
+    ["socket", config.socket],
+    ["[nri] socket", config.nri.socket],
+  ] as const) {
+    if (Buffer.byteLength(path) > 107) problems.push(`${key} "${path}": longer than 107 bytes`);
+  }
+  const { tls } = config.streaming;
+  if (tls && (tls.cert === "" || tls.key === "")) {
+    problems.push("[streaming] tls_cert and tls_key: one is given without the other");
+  }
+  for (const [name, { soft, hard }] of Object.entries(config.containers.spec.rlimits)) {
+    if (soft > hard) problems.push(`[containers] rlimits: ${name}: soft ${soft} is above hard ${hard}`);
+  }
   return problems;
 }
 

@@ -1,4 +1,6 @@
 import type { RuntimeHandler } from "@crib/core";
+import type { LogLimit } from "@crib/core/containers";
+import type { SpecOptions } from "@crib/core/spec";
 
 /** The bridge network that crib provides where no CNI configuration is installed. */
 export interface DefaultNetwork {
@@ -95,6 +97,68 @@ export interface ImagesConfig {
   readonly limits: ImageLimits;
 }
 
+/** How containers are made. */
+export interface ContainersConfig {
+  /** Bytes of a line of a container's log. */
+  readonly maxLogLineBytes: number;
+  /** Bounds each container's log; absent: no bounds. */
+  readonly logLimit?: LogLimit;
+  /** Milliseconds that ExecSync waits for output that a child of the command keeps open. */
+  readonly execSyncDrainMs: number;
+  /** What is the same in the specifications of all containers. */
+  readonly spec: SpecOptions;
+}
+
+/** The server of exec, attach and port-forward. */
+export interface StreamingConfig {
+  readonly address: string;
+  /** 0 is any free one. */
+  readonly port: number;
+  /** Empty: the address. */
+  readonly baseUrl: string;
+  /** Files in PEM form; absent: no TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Milliseconds. */
+  readonly idleMs: number;
+  readonly creationMs: number;
+}
+
+/** Plugins over NRI. */
+export interface NriConfig {
+  readonly enable: boolean;
+  readonly socket: string;
+  readonly pluginDir: string;
+  readonly pluginConfigDir: string;
+  /** Milliseconds. */
+  readonly registrationTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly synchronizeTimeoutMs: number;
+  readonly disableConnections: boolean;
+  readonly defaultValidator: NriValidatorConfig;
+}
+
+/** What plugins may not adjust. */
+export interface NriValidatorConfig {
+  readonly enable: boolean;
+  readonly rejectOciHooks: boolean;
+  readonly rejectRuntimeDefaultSeccomp: boolean;
+  readonly rejectUnconfinedSeccomp: boolean;
+  readonly rejectCustomSeccomp: boolean;
+  readonly rejectNamespaces: boolean;
+  readonly rejectSysctls: boolean;
+  readonly requiredPlugins: readonly string[];
+  /** Empty: none. */
+  readonly tolerateMissingAnnotation: string;
+}
+
+/** Figures for monitoring. */
+export interface MetricsConfig {
+  /** `host:port`; empty: none are served. */
+  readonly address: string;
+  /** Milliseconds between two readings of CPU time; 0 is never. */
+  readonly sampleEveryMs: number;
+}
+
 /** Time budgets of flows. */
 export interface FlowConfig {
   /** Milliseconds for `do`, by step name; a step that is not named keeps its own budget. */
@@ -130,6 +194,10 @@ export interface DaemonConfig {
   readonly runtimes: Readonly<Record<string, RuntimeHandler>>;
   readonly registry: RegistryConfig;
   readonly images: ImagesConfig;
+  readonly containers: ContainersConfig;
+  readonly streaming: StreamingConfig;
+  readonly nri: NriConfig;
+  readonly metrics: MetricsConfig;
   readonly flow: FlowConfig;
   readonly log: LogConfig;
 }
