@@ -3,6 +3,7 @@ export { findRuntimeBinary, type RuntimeName, type RuntimeSearch, shimFileName }
 export { isRuncRuntime, packRuntimeOptions, runcStateDir } from "./runtime-options.ts";
 export { checkTaskId } from "./task-id.ts";
 export { createTaskClient, type TaskConnection } from "./task-client.ts";
+export { createTaskServices, type TaskDialer, type TaskLink, type TaskServicesOptions } from "./task-services.ts";
 export { killProcess, shimMarker } from "./shim-processes.ts";
 export { identityOf, toKernelIdentity } from "./process-identity.ts";
 export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } from "./shim-events.ts";

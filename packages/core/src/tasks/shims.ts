@@ -55,6 +55,7 @@ class ShimsOfDaemon implements Shims {
     checkTaskId(request.id);
     return await this.#turns.take(request.id, async () => {
       signal.throwIfAborted();
+      if (this.#isClosed) throw new StatusError(Code.Canceled, `starting the shim of "${request.id}": the daemon ends`);
       const record = await this.#plan(request);
       const bundle = await createBundle(this.#context.stateDir, request.id, request.specJson);
       try {
@@ -192,7 +193,9 @@ class ShimsOfDaemon implements Shims {
       closed: client.closed,
     };
     const open = { shim, connection, log };
-    this.#open.set(id, open);
+    // One that was on its way when the daemon ended: the next daemon opens it.
+    if (this.#isClosed) void client.close();
+    else this.#open.set(id, open);
     void this.#noteLoss(open);
     return shim;
   }

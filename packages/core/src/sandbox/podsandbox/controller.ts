@@ -1,4 +1,4 @@
-import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 import { namespaceState, removeCgroup } from "@crib/linux";
 import { platformOf } from "@crib/oci-spec";
 import type {
@@ -13,20 +13,20 @@ import type {
   TaskEndpoint,
 } from "@crib/sandboxer";
 
-import { checkTaskId, type Shim, Turns } from "../../tasks/index.ts";
+import { checkTaskId, type Shim } from "../../tasks/index.ts";
 import { endByKernel, endPause } from "./end-pause.ts";
 import { preparePauseBundle } from "./pause-bundle.ts";
-import { taskShimSpec } from "./pause-spec.ts";
 import { createPause, killedExitCode, pauseExit, unknownExitCode, watchPause } from "./pause-task.ts";
 import { podInfo } from "./pod-info.ts";
 import { readRemains } from "./pod-remains.ts";
 import { Pod } from "./pod.ts";
+import { TaskShims } from "./task-shims.ts";
 import type { PodsandboxOptions } from "./types.ts";
 
 /**
  * The controller whose boundary is namespaces that crib pins itself. A pod whose containers share a PID namespace, or
  * whose handler asks for it, gets a pause process, run by a Runtime v2 shim from the bundle `STATE/tasks/ID`; other
- * pods have no process, and a shim only from the first `endpoint` on.
+ * pods have no process; the shim of their tasks is started in the background after `start`, or by the first `endpoint`.
  */
 export function createPodsandboxController(options: PodsandboxOptions): SandboxController {
   return new PodsandboxController(options);
@@ -36,10 +36,11 @@ class PodsandboxController implements SandboxController {
   readonly declares: ControllerDeclaration = { netns: "crib", network: "parallel" };
   readonly #options: PodsandboxOptions;
   readonly #pods = new Map<string, Pod>();
-  readonly #endpointTurns = new Turns();
+  readonly #taskShims: TaskShims;
 
   constructor(options: PodsandboxOptions) {
     this.#options = options;
+    this.#taskShims = new TaskShims(options);
   }
 
   async create(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
@@ -66,6 +67,7 @@ class PodsandboxController implements SandboxController {
     const createdAt = new Date();
     if (!pod.hasPause) {
       pod.state = { kind: "ready", createdAt };
+      this.#taskShims.prestart(pod);
       return { createdAt, labels: {}, namespaces };
     }
     const { shims } = this.#options;
@@ -99,20 +101,7 @@ class PodsandboxController implements SandboxController {
 
   async endpoint(id: string, signal: AbortSignal): Promise<TaskEndpoint> {
     const pod = this.#get(id, "finding the task service of");
-    return await this.#endpointTurns.take(id, async () => {
-      signal.throwIfAborted();
-      const { shims } = this.#options;
-      try {
-        return (await shims.open(id, signal)).endpoint;
-      } catch (error) {
-        if (!hasCode(error, Code.NotFound) || pod.hasPause || pod.exit.status !== undefined) throw error;
-      }
-      // The first use, or the shim has died: its tasks went with it, and what it left makes way.
-      await shims.remove(id, signal);
-      const { runtimeType, runtimePath, options } = this.#options.handlerOf(pod.sandbox.runtimeHandler);
-      const specJson = JSON.stringify(taskShimSpec(pod.sandbox));
-      return (await shims.start({ id, runtimeType, runtimePath, options, specJson }, signal)).endpoint;
-    });
+    return await this.#taskShims.endpoint(pod, signal);
   }
 
   async platform(id: string, _signal: AbortSignal): Promise<Platform> {
@@ -158,8 +147,9 @@ class PodsandboxController implements SandboxController {
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
     const { shims } = this.#options;
     const pod = this.#pods.get(id);
-    const remains = await readRemains(shims, id);
     pod?.leaving.abort();
+    await this.#taskShims.settle(id);
+    const remains = await readRemains(shims, id);
     const cgroupPath = pod === undefined ? remains?.cgroupPath : this.#cgroupPath(pod);
     const mayRun = pod === undefined ? remains?.hasPause === true : pod.hasPause && !pod.isTaskDeleted;
     const { killMs } = this.#budgets();

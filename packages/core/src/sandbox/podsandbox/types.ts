@@ -4,7 +4,7 @@ import type { Shims, TaskLog } from "../../tasks/index.ts";
 import type { RuntimeHandler } from "../types.ts";
 
 /** The settings of a runtime handler that the `podsandbox` controller uses. */
-export type PodsandboxHandler = Pick<RuntimeHandler, "runtimeType" | "runtimePath" | "options" | "pause">;
+export type PodsandboxHandler = Pick<RuntimeHandler, "runtimeType" | "runtimePath" | "options" | "pause" | "prestart">;
 
 /** A mount as the task service takes it. */
 export interface RootfsMount {
