@@ -11,8 +11,9 @@ import { until } from "../testing/until.ts";
 import { cgroupDirectory, findHierarchy } from "./cgroup-path.ts";
 import { addToCgroup } from "./cgroup-processes.ts";
 import { applyCgroupResources, cpuWeight } from "./cgroup-resources.ts";
-import { cgroupStats, parseFlatKeyed } from "./cgroup-stats.ts";
+import { cgroupStats } from "./cgroup-stats.ts";
 import { createCgroup } from "./create-cgroup.ts";
+import { parseFlatKeyed } from "./parse-flat-keyed.ts";
 
 const mebibyte = 1 << 20;
 

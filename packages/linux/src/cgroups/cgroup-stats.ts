@@ -4,6 +4,7 @@ import { StatusError } from "@crib/errdefs";
 
 import { errnoName } from "../libc/errno-error.ts";
 import { cgroupDirectory, findHierarchy } from "./cgroup-path.ts";
+import { parseFlatKeyed } from "./parse-flat-keyed.ts";
 
 /** Memory of a cgroup, with all below it. */
 export interface CgroupMemoryStats {
@@ -44,16 +45,6 @@ async function readController(
     if (errnoName(error) === "ENOENT") return undefined;
     throw StatusError.from(error, `reading counters of cgroup "${path}"`);
   }
-}
-
-/** Reads `name value` lines. */
-export function parseFlatKeyed(text: string): Map<string, bigint> {
-  const values = new Map<string, bigint>();
-  for (const line of text.split("\n")) {
-    const [name, value] = line.split(" ");
-    if (name !== undefined && value !== undefined && /^[0-9]+$/.test(value)) values.set(name, BigInt(value));
-  }
-  return values;
 }
 
 async function cpuUsage(path: string): Promise<bigint | undefined> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { absolutePath, count, duration, optionalPath, positiveDuration, positiveSize } from "./values.ts";
+import { absolutePath, count, optionalPath, positiveDuration, positiveSize } from "./values.ts";
 
 /** `RLIMIT_NOFILE` and so on, of getrlimit(2). */
 const rlimitName = z
@@ -96,5 +96,4 @@ export const metrics = z.strictObject({
     })
     .optional()
     .describe('Address that metrics for Prometheus are served at, under /metrics; "" serves none.'),
-  sample_every: duration.optional().describe("Time between two readings of CPU time, for the use at the moment."),
 });

@@ -88,7 +88,6 @@ export function renderConfig(config: DaemonConfig): string {
     table("nri.default_validator", "nri.default_validator", validatorEntries(nri.defaultValidator)),
     table("metrics", "metrics", {
       address: config.metrics.address,
-      sample_every: formatDuration(config.metrics.sampleEveryMs),
     }),
     table("flow", "flow", {
       budgets: durations(flow.budgetsMs),

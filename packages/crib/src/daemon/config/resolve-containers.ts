@@ -73,5 +73,5 @@ function resolveValidator(validator: NonNullable<ConfigFile["nri"]>["default_val
 
 /** Fills in what the table leaves open. */
 export function resolveMetrics(metrics: ConfigFile["metrics"]): MetricsConfig {
-  return { address: metrics?.address ?? "", sampleEveryMs: parseDuration(metrics?.sample_every ?? "10s") ?? 0 };
+  return { address: metrics?.address ?? "" };
 }

@@ -155,8 +155,6 @@ export interface NriValidatorConfig {
 export interface MetricsConfig {
   /** `host:port`; empty: none are served. */
   readonly address: string;
-  /** Milliseconds between two readings of CPU time; 0 is never. */
-  readonly sampleEveryMs: number;
 }
 
 /** Time budgets of flows. */
