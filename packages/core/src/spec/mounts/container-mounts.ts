@@ -1,0 +1,40 @@
+import { type Mount as HostMount, readMounts } from "@crib/linux";
+import type { Mount } from "@crib/oci-spec";
+
+import type { PreparedVolume, SpecInput, SpecMounts } from "../types.ts";
+import { cleanContainerPath } from "./container-path.ts";
+import { defaultMounts } from "./default-mounts.ts";
+import { inMountingOrder, withoutReplaced } from "./mount-order.ts";
+import { podFiles } from "./pod-files.ts";
+import { requestedMount } from "./requested-mount.ts";
+
+/**
+ * All mounts of a container: the usual file systems, the pod's files, what the request mounts, which takes the place of both, and the
+ * volumes of the image, which take no place of any. Makes directories of the host that the request mounts and that are missing.
+ * InvalidArgument for a mount that cannot be; FailedPrecondition for propagation that the source does not have.
+ */
+export async function containerMounts(input: SpecInput): Promise<SpecMounts> {
+  const { mounts } = input.plan;
+  const isPropagated = mounts.some(({ propagation, image }) => propagation !== "private" && image === undefined);
+  const table: readonly HostMount[] = isPropagated ? await readMounts() : [];
+  const [defaults, files, requested] = await Promise.all([
+    defaultMounts(input),
+    podFiles(input),
+    Promise.all(mounts.map((mount) => requestedMount(mount, input, table))),
+  ]);
+  const requestedMounts = requested.map(({ mount }) => mount);
+  const standard = withoutReplaced([...withoutReplaced(defaults, files), ...files], requestedMounts);
+  const own = [...standard, ...requestedMounts];
+  const volumes = withoutReplaced(input.volumes.filter(({ image }) => image === undefined).map(volumeMount), own);
+  const propagations = requested.map(({ rootfsPropagation }) => rootfsPropagation);
+  const rootfsPropagation = (["shared", "slave"] as const).find((kind) => propagations.includes(kind));
+  return {
+    mounts: inMountingOrder([...own, ...volumes]),
+    ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
+  };
+}
+
+function volumeMount({ containerPath, source, readonly }: PreparedVolume): Mount {
+  const destination = cleanContainerPath(containerPath, "mounting a volume of the image");
+  return { destination, type: "bind", source, options: ["rbind", "rprivate", readonly ? "ro" : "rw"] };
+}
