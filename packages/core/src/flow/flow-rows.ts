@@ -20,6 +20,8 @@ export interface FlowRowsOptions<Deps, Plan, Facts> extends Pick<
   readonly read: (id: string) => FlowRow<Plan, Facts>;
   /** Commits a change of the row. */
   readonly write: (id: string, change: Partial<Pick<FlowRow<Plan, Facts>, "facts" | "runs">>) => void;
+  /** Told of each run when it has ended. */
+  readonly observe?: ((run: FlowRun) => void) | undefined;
 }
 
 /** Runs flows over rows of a store: facts are committed as steps learn them, timings with the run's end. */
@@ -50,6 +52,7 @@ export function createFlowRows<Deps, Plan, Facts>(
         steps,
       };
       rows.write(id, { runs: [...rows.read(id).runs.filter((old) => old.flow !== flow), run] });
+      rows.observe?.(run);
     };
     const options: RunOptions<Deps, Plan, Facts> = {
       id,
