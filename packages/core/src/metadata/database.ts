@@ -32,6 +32,9 @@ const schema = `
   CREATE TABLE IF NOT EXISTS sandboxes (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL, checksum TEXT NOT NULL, record TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS containers (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL, checksum TEXT NOT NULL, record TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS images (
     id TEXT PRIMARY KEY, state TEXT NOT NULL, checksum TEXT NOT NULL, record TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
@@ -119,7 +122,9 @@ function openChecked(path: string): DatabaseSync {
     if (problems[0]?.quick_check !== "ok") throw new Error(problems[0]?.quick_check ?? "quick_check gave no answer");
     sqlite.exec(schema);
     // A table of the right name with other columns is as useless as an unreadable one.
-    sqlite.prepare("SELECT id, name, state, checksum, record FROM sandboxes LIMIT 1").all();
+    for (const table of ["sandboxes", "containers"]) {
+      sqlite.prepare(`SELECT id, name, state, checksum, record FROM ${table} LIMIT 1`).all();
+    }
     sqlite.prepare("SELECT name, image_id, target, checksum FROM image_names LIMIT 1").all();
     for (const table of ["images", "pulls", "snapshots"]) {
       sqlite.prepare(`SELECT id, state, checksum, record FROM ${table} LIMIT 1`).all();

@@ -5,8 +5,8 @@ import type { SandboxRecord } from "../sandbox/types.ts";
 import type { SealedRecord } from "./record-copies.ts";
 import { openSealed, sealJson } from "./sealed-json.ts";
 
-/** What recovery cannot do without. The checksum vouches for the rest: nothing but crib writes records. */
-const recordSchema = z.looseObject({
+/** What recovery cannot do without of the record of a pod sandbox. The checksum vouches for the rest: nothing but crib writes records. */
+export const sandboxSchema = z.looseObject({
   version: z.literal(1),
   id: z.string().refine(isSandboxId, "is no sandbox id"),
   name: z.string().min(1),
@@ -33,5 +33,5 @@ export function sealRecord(record: SandboxRecord): SealedRecord {
 
 /** The record of a sealed text. Throws DataLoss when the checksum or the shape is wrong. */
 export function openRecord(sealed: SealedRecord): SandboxRecord {
-  return openSealed<SandboxRecord>(sealed, recordSchema);
+  return openSealed<SandboxRecord>(sealed, sandboxSchema);
 }
