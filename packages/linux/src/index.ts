@@ -51,6 +51,7 @@ export { isProcessAlive, waitProcessGone } from "./processes/wait-process-gone.t
 export { connectInNetns, type LoopbackEndpoint } from "./sockets/connect-in-netns.ts";
 export { type PeerCredentials, peerCredentials } from "./sockets/peer-credentials.ts";
 export { completeTree, type TreeNeeds } from "./trees/complete-tree.ts";
+export { copyTree } from "./trees/copy-tree.ts";
 export { makeDescriptorLedger, openDescriptors, useDescriptorLedger } from "./trees/descriptor-ledger.ts";
 export { measureTree, type TreeUsage } from "./trees/measure-tree.ts";
 export { removeTree } from "./trees/remove-tree.ts";

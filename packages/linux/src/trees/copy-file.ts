@@ -3,6 +3,7 @@ import { constants as fsConstants, readSync } from "node:fs";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { check, errnoError } from "../libc/errno-error.ts";
+import { dataRegions } from "./data-regions.ts";
 import { type FileStatus, FileType } from "./file-status.ts";
 import { close, fchmod, fchown, futimens, O_CLOEXEC, O_PATH, openat, readlinkat } from "./tree-calls.ts";
 import { descriptorPath, type TreeMetadata, type TreeXattr } from "./tree-metadata.ts";
@@ -30,7 +31,8 @@ function readXattrs(fd: number): readonly TreeXattr[] {
   return xattrs;
 }
 
-function metadataOf(status: FileStatus, fd: number): TreeMetadata {
+/** What a file has beside its content; `status` has been read from it, `fd` is open on it. */
+export function metadataOf(status: FileStatus, fd: number): TreeMetadata {
   const { atime, mtime } = status.times;
   return { mode: status.mode, uid: status.uid, gid: status.gid, atime, mtime, xattrs: readXattrs(fd) };
 }
@@ -49,29 +51,63 @@ export function copyDirectoryMetadata(from: number, to: number, status: FileStat
   check(futimens(to, times), doing);
 }
 
-/** Copies a file of any type but a directory to a path of a tree, with all it has. */
-export function copyFile(parentFd: number, name: Buffer, status: FileStatus, writer: TreeWriter, path: Buffer): void {
+/**
+ * Copies a file of any type but a directory to a path of a tree, with all it has; holes stay holes. Gives control back after each piece
+ * of its data.
+ */
+export function* copyFileSteps(
+  parentFd: number,
+  name: Buffer,
+  status: FileStatus,
+  writer: TreeWriter,
+  path: Buffer,
+): Generator<void, void> {
   const isFile = status.type === FileType.file;
   // Opening a device or a FIFO would do something, and a link cannot be opened otherwise.
   const flags = isFile ? fsConstants.O_RDONLY | fsConstants.O_NONBLOCK : O_PATH;
   const fd = check(openat(parentFd, name, flags | fsConstants.O_NOFOLLOW | O_CLOEXEC, 0), "opening a file of a layer");
   try {
+    // By its name it may be another one now, and a FIFO or a device must not be read from.
+    check(status.readDescriptor(fd), "looking at a file of a layer");
+    if (isFile && status.type !== FileType.file) {
+      throw new StatusError(Code.Aborted, "copying a file of a layer: it was replaced");
+    }
     const metadata = metadataOf(status, fd);
-    if (isFile) copyData(fd, status.size, metadata, writer, path);
+    if (isFile) yield* copyData(fd, status, metadata, writer, path);
     else copySpecial(parentFd, name, status, metadata, writer, path);
   } finally {
     close(fd);
   }
 }
 
-function copyData(fd: number, size: number, metadata: TreeMetadata, writer: TreeWriter, path: Buffer): void {
-  writer.startFile(path, metadata);
-  const buffer = Buffer.allocUnsafeSlow(copyBytes);
-  for (let at = 0; at < size;) {
-    const bytes = readSync(fd, buffer, 0, copyBytes, at);
-    if (bytes === 0) break;
-    writer.writeFile(buffer, 0, bytes);
-    at += bytes;
+/** As `copyFileSteps`, in one go. */
+export function copyFile(parentFd: number, name: Buffer, status: FileStatus, writer: TreeWriter, path: Buffer): void {
+  const steps = copyFileSteps(parentFd, name, status, writer, path);
+  while (steps.next().done !== true);
+}
+
+function* copyData(
+  fd: number,
+  status: FileStatus,
+  metadata: TreeMetadata,
+  writer: TreeWriter,
+  path: Buffer,
+): Generator<void, void> {
+  const { size, diskBytes } = status;
+  const regions = diskBytes < size ? dataRegions(fd, size) : undefined;
+  writer.startFile(path, metadata, regions === undefined ? undefined : { size, regions });
+  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(copyBytes, size)));
+  const wanted = regions ?? Float64Array.of(0, size);
+  for (let index = 0; index < wanted.length; index += 2) {
+    const start = wanted[index] as number;
+    const end = start + (wanted[index + 1] as number);
+    for (let at = start; at < end;) {
+      const bytes = readSync(fd, buffer, 0, Math.min(buffer.length, end - at), at);
+      if (bytes === 0) break;
+      writer.writeFile(buffer, 0, bytes);
+      at += bytes;
+      yield;
+    }
   }
   writer.endFile();
 }

@@ -203,6 +203,12 @@ export function seekDirectory(fd: number, place: bigint): number {
   return lseekCall(fd, place, 0) < 0 ? errno() : 0;
 }
 
+/** Where the next data (SEEK_DATA of lseek(2)) or the next hole (SEEK_HOLE) of a file begins. */
+export function seekContent(fd: number, offset: number, what: "data" | "hole"): number {
+  const result = lseekCall(fd, BigInt(offset), what === "data" ? 3 : 4);
+  return result < 0 ? errno() : Number(result);
+}
+
 export function mkdirat(dirFd: number, name: Bytes, mode: number): number {
   return mkdiratCall(dirFd, name, mode) < 0 ? errno() : 0;
 }
