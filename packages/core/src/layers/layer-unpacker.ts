@@ -1,6 +1,6 @@
 import type { Digest } from "@crib/oci-spec";
 
-import type { LayerUnpacker, UnpackedLayer, UnpackJob, UnpackRun } from "./types.ts";
+import type { LayerUnpacker, TreeCopier, UnpackedLayer, UnpackJob, UnpackRun } from "./types.ts";
 import { ThreadPool } from "./worker/thread-pool.ts";
 
 /** How many threads there are at most, and how long they wait for more to do. */
@@ -11,7 +11,7 @@ export interface LayerUnpackerOptions {
   readonly idleMs?: number;
 }
 
-class ThreadedLayerUnpacker implements LayerUnpacker {
+class ThreadedLayerUnpacker implements LayerUnpacker, TreeCopier {
   /** Also what a pull does after its layers, since its threads run already. */
   readonly #unpacking: ThreadPool;
   /** Apart, so that removing and measuring large trees does not hold up pulls. */
@@ -55,6 +55,11 @@ class ThreadedLayerUnpacker implements LayerUnpacker {
     await this.#trees.run({ kind: "remove", path }, this.#either(signal)).done;
   }
 
+  async copyTree(root: string, path: string, target: string, signal: AbortSignal): Promise<boolean> {
+    const job = { kind: "copy", root, path, target } as const;
+    return (await this.#trees.run(job, this.#either(signal)).done).isThere;
+  }
+
   async usage(path: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }> {
     return await this.#trees.run({ kind: "usage", path }, this.#either(signal)).done;
   }
@@ -82,6 +87,6 @@ class ThreadedLayerUnpacker implements LayerUnpacker {
 }
 
 /** Starts no thread yet. Disposing of it cancels what runs. */
-export function createLayerUnpacker(options: LayerUnpackerOptions = {}): LayerUnpacker {
+export function createLayerUnpacker(options: LayerUnpackerOptions = {}): LayerUnpacker & TreeCopier {
   return new ThreadedLayerUnpacker(options);
 }

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { Code, StatusError } from "@crib/errdefs";
-import { completeTree, measureTree, removeTree, syncFileSystem, useDescriptorLedger } from "@crib/linux";
+import { completeTree, copyTree, measureTree, removeTree, syncFileSystem, useDescriptorLedger } from "@crib/linux";
 
 import { hashFile } from "./unpack/hash-file.ts";
 import { unpackLayer } from "./unpack/unpack-layer.ts";
@@ -34,6 +34,10 @@ async function settle(request: JobRequest & { kind: "settle" }, control: JobCont
 async function run(request: JobRequest, control: JobControl): Promise<JobResults[JobRequest["kind"]]> {
   if (request.kind === "unpack") return await unpackLayer(request.job, control);
   if (request.kind === "settle") return await settle(request, control);
+  if (request.kind === "copy") {
+    const { root, path, target } = request;
+    return { isThere: await runSteps(copyTree(root, path, target), control) };
+  }
   if (request.kind === "usage") return await runSteps(measureTree(request.path), control);
   if (request.kind === "hash") return await runSteps(hashFile(request.path, request.algorithm), control);
   if (request.kind === "remove") await runSteps(removeTree(request.path), control);

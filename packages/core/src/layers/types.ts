@@ -85,3 +85,13 @@ export interface LayerUnpacker extends AsyncDisposable {
     signal: AbortSignal,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
 }
+
+/** Copies trees off the main thread. */
+export interface TreeCopier {
+  /**
+   * Copies a directory, with all that its files have, into `target`, an existing, empty, trusted one. `path` is seen as by a process whose
+   * root directory is `root`: nothing in that tree, which is hostile, leads out of it. Gives whether there was anything at that path.
+   * InvalidArgument where there is no directory; ResourceExhausted; Cancelled, which leaves a part.
+   */
+  copyTree(root: string, path: string, target: string, signal: AbortSignal): Promise<boolean>;
+}

@@ -12,6 +12,7 @@ export type JobRequest =
       readonly layer: UnpackedLayer;
       readonly below: readonly string[];
     }
+  | { readonly kind: "copy"; readonly root: string; readonly path: string; readonly target: string }
   | { readonly kind: "remove"; readonly path: string }
   | { readonly kind: "usage"; readonly path: string }
   | { readonly kind: "hash"; readonly path: string; readonly algorithm: "sha256" | "sha512" }
@@ -21,6 +22,7 @@ export type JobRequest =
 export interface JobResults {
   readonly unpack: UnpackedLayer;
   readonly settle: null;
+  readonly copy: { readonly isThere: boolean };
   readonly remove: null;
   readonly usage: { readonly bytes: number; readonly inodes: number };
   readonly hash: { readonly digest: Digest; readonly size: number };
