@@ -97,6 +97,8 @@ export interface RuntimeHandler {
   readonly cniMaxConfNum: number;
   /** Globs of pod annotations that reach the runtime. */
   readonly podAnnotations: readonly string[];
+  /** Globs of container annotations that reach the runtime. Default: none. */
+  readonly containerAnnotations?: readonly string[];
   /** Overrides when the controller wants the network. */
   readonly network?: ControllerDeclaration["network"];
 }

@@ -14,6 +14,10 @@ export interface HostFeatures {
   /** Lowest oom_score_adj that the daemon may give; -1000 with CAP_SYS_RESOURCE. */
   readonly oomScoreAdjFloor: number;
   readonly seccomp: boolean;
+  /** `CAP_...` names that children of the daemon can have. Absent: those of this process. */
+  readonly capabilities?: readonly string[];
+  /** Whether swap can be limited by cgroup. Absent: looked up. */
+  readonly swapAccounting?: boolean;
   /** What the OCI runtime of each handler can, by the handler's name; one that is absent can nothing of it. */
   readonly runtimes?: Readonly<
     Record<string, { readonly recursiveReadOnlyMounts: boolean; readonly idmappedMounts: boolean }>
