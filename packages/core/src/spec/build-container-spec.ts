@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import { Code, StatusError } from "@crib/errdefs";
 import type { LinuxSpec, Process, RuntimeSpec } from "@crib/oci-spec";
 
+import { cdiDeviceNames } from "./devices/cdi/cdi-name.ts";
 import { containerDevices } from "./devices/container-devices.ts";
 import { injectCdi } from "./devices/inject-cdi.ts";
 import { containerMounts } from "./mounts/container-mounts.ts";
@@ -18,6 +19,7 @@ import { processEnv } from "./process/process-env.ts";
 import { containerSeccomp } from "./process/seccomp/container-seccomp.ts";
 import { type SelinuxLabels, selinuxLabels } from "./process/selinux-labels.ts";
 import { workingDirectory } from "./process/working-directory.ts";
+import { blockIoClass } from "./resources/block-io-class.ts";
 import { linuxResources } from "./resources/linux-resources.ts";
 import { rdtClass } from "./resources/rdt-class.ts";
 import type { BuiltSpec, SpecInput } from "./types.ts";
@@ -45,9 +47,10 @@ export async function buildContainerSpec(input: SpecInput): Promise<BuiltSpec> {
   const intelRdt = rdtClass(input);
   const isolated = isolation(input, labels);
   const resources = linuxResources(plan.resources, features, input.options);
-  const [user, process] = await Promise.all([
+  const [user, process, blockIO] = await Promise.all([
     containerUser(plan.security, input.image.user, input.rootfs),
     confinedProcess(input),
+    blockIoClass(input),
   ]);
   // Last, since it may make directories of the host. A copy: some of it comes from tables, and specifications share nothing.
   const [{ mounts, rootfsPropagation }, { devices, rules }] = structuredClone(
@@ -67,14 +70,13 @@ export async function buildContainerSpec(input: SpecInput): Promise<BuiltSpec> {
     linux: {
       ...isolated,
       ...(devices.length === 0 ? {} : { devices }),
-      resources: { ...resources, devices: rules },
+      resources: { ...resources, devices: rules, ...(blockIO === undefined ? {} : { blockIO }) },
       ...(seccomp === undefined ? {} : { seccomp }),
       ...(intelRdt === undefined ? {} : { intelRdt }),
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
     },
   };
-  const { cdiDevices } = plan;
-  const whole = cdiDevices.length === 0 ? spec : await injectCdi(spec, cdiDevices, input.options.cdiSpecDirs);
+  const whole = await injectCdi(spec, cdiDeviceNames(plan), input.options.cdiSpecDirs);
   return { spec: whole, user };
 }
 
