@@ -1,1 +1,19 @@
-export {};
+export { createNri } from "./create-nri.ts";
+export { overlayResources } from "./adjust/merge-resources.ts";
+export type {
+  ContainerSubject,
+  CreateResult,
+  DefaultValidatorOptions,
+  HeldNode,
+  NotifyEvent,
+  Nri,
+  NriEvent,
+  NriHost,
+  NriInvocations,
+  NriLog,
+  NriMetrics,
+  NriOptions,
+  PluginInfo,
+  Subject,
+  UpdateResult,
+} from "./types.ts";
