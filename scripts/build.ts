@@ -28,6 +28,7 @@ if (!isFresh()) {
       main: join(root, "packages/crib/src/main.ts"),
       "mount-worker": join(root, "packages/linux/src/mounts/mount-worker.ts"),
       "layer-worker": join(root, "packages/core/src/layers/layer-worker.ts"),
+      "log-worker": join(root, "packages/core/src/io/log-worker.ts"),
       "checkpoint-worker": join(root, "packages/core/src/metadata/checkpoint-worker.ts"),
     },
     outdir: fresh,

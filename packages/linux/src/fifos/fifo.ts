@@ -1,28 +1,18 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { constants } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { Code, StatusError } from "@crib/errdefs";
-
-import { attempt, check, errnoName } from "../libc/errno-error.ts";
+import { check, errnoName } from "../libc/errno-error.ts";
 import { mkfifo } from "../libc/libc.ts";
+import { openFifo } from "./open-fifo.ts";
 
-const { O_RDONLY, O_RDWR, O_WRONLY, O_NONBLOCK } = constants;
+const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
 const firstRetryMs = 5;
 const slowestRetryMs = 100;
 
 /** Makes a FIFO. The mode (default 0o700, reduced by the umask) is its permission bits. AlreadyExists when something is there. */
 export function makeFifo(path: string, mode = 0o700): void {
   check(mkfifo(path, mode), `making FIFO "${path}"`);
-}
-
-/** Opens without ever blocking, and only a FIFO: anything else would be read by the thread pool, or as a disk file. */
-function openFifo(path: string, flags: number): number {
-  const doing = `opening FIFO "${path}"`;
-  const fd = attempt(doing, () => openSync(path, flags | O_NONBLOCK));
-  if (fstatSync(fd).isFIFO()) return fd;
-  closeSync(fd);
-  throw new StatusError(Code.FailedPrecondition, `${doing}: not a FIFO`);
 }
 
 /**
