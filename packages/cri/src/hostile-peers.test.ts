@@ -218,7 +218,7 @@ test("a client that does not read its events is ended, and nothing waits for it"
   using session = openRawSession(server.socketPath);
   const stream = beginCall(session, "GetContainerEvents");
   stream.end(frame(Buffer.alloc(0)));
-  await until(() => server.sandboxes.watching === 1);
+  await until(() => server.eventReaders() === 1);
   const record = sandboxRecord("aa".repeat(32), { annotations: { document: "x".repeat(10_000) } });
   for (let i = 0; i < 3_000; i++) {
     server.sandboxes.publish("started", record);
@@ -228,7 +228,7 @@ test("a client that does not read its events is ended, and nothing waits for it"
   const { status, message } = await answer;
   equal(status, Code.ResourceExhausted);
   ok(message.includes("1000%20messages%20behind"), message);
-  equal(server.sandboxes.watching, 0);
+  equal(server.eventReaders(), 0);
   await checkServing(server);
 });
 
@@ -236,9 +236,9 @@ test("a client that goes away ends its watch", async () => {
   await using server = await startTestServer();
   const session = openRawSession(server.socketPath);
   for (let i = 0; i < 50; i++) beginCall(session, "GetContainerEvents").end(frame(Buffer.alloc(0)));
-  await until(() => server.sandboxes.watching === 50);
+  await until(() => server.eventReaders() === 50);
   session.destroy();
-  await until(() => server.sandboxes.watching === 0);
+  await until(() => server.eventReaders() === 0);
   await checkServing(server);
 });
 

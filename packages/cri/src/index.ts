@@ -1,17 +1,13 @@
 export { type CriServer, type CriServerOptions, createCriServer } from "./server.ts";
 export type {
-  CpuUsage,
   CriDeps,
   CriLog,
   FilesystemUsage,
   Gate,
   ImageFsUsage,
-  InterfaceUsage,
-  MemoryUsage,
   Networks,
   NetworkStatus,
   OfferedHandler,
-  PodUsage,
   RuntimeFeatures,
   RuntimeHandlers,
 } from "./types.ts";

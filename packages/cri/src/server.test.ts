@@ -206,7 +206,7 @@ test("a client that leaves aborts the signal of its call, a deadline does so by 
 
 test("events of pods are streamed with the pod's status until the client leaves", async () => {
   await using server = await startTestServer();
-  const { client, sandboxes } = server;
+  const { client } = server;
   const stream = client.open(runtime.getContainerEvents, {});
   stream.on("error", () => {});
   await once(stream, "metadata");
@@ -231,8 +231,8 @@ test("events of pods are streamed with the pod's status until the client leaves"
     [deleted, notReady],
   ]);
   stream.cancel();
-  for (let i = 0; i < 100 && sandboxes.watching > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  equal(sandboxes.watching, 0);
+  for (let i = 0; i < 100 && server.eventReaders() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  equal(server.eventReaders(), 0);
 });
 
 test("closing ends streams with Unavailable and lets a call that runs end", async () => {
@@ -303,32 +303,10 @@ test("RuntimeConfig tells the cgroup driver, UpdateRuntimeConfig takes pod netwo
   deepEqual(server.podCidrs, [["10.1.0.0/24", "fd00::/64"]]);
 });
 
-test("until there are containers: lists are empty, the rest says so by its code", async () => {
-  await using server = await startTestServer();
-  const { client } = server;
-  deepEqual((await client.call(runtime.listContainers, {})).containers, []);
-  deepEqual((await client.call(runtime.listContainerStats, {})).stats, []);
-  deepEqual(await client.collect(runtime.streamContainers, {}), []);
-  deepEqual(await client.collect(runtime.streamContainerStats, {}), []);
-  const containerId = "aa";
-  const missing = { code: Code.NotFound };
-  await rejects(client.call(runtime.containerStats, { containerId }), missing);
-  await rejects(client.call(runtime.reopenContainerLog, { containerId }), missing);
-  await rejects(client.call(runtime.updateContainerResources, { containerId }), missing);
-  const unimplemented = { code: Code.Unimplemented };
-  await rejects(client.call(runtime.createContainer, {}), unimplemented);
-  await rejects(client.call(runtime.startContainer, { containerId }), unimplemented);
-  await rejects(client.call(runtime.exec, { containerId }), unimplemented);
-  await rejects(client.call(runtime.execSync, { containerId }), unimplemented);
-  await rejects(client.call(runtime.attach, { containerId }), unimplemented);
-  await rejects(client.call(runtime.portForward, {}), unimplemented);
-  await rejects(client.call(runtime.checkpointContainer, { containerId }), unimplemented);
-});
-
 test("a taken socket is AlreadyExists, a path that no socket can have InvalidArgument", async () => {
   await using server = await startTestServer();
   const { createCriServer } = await import("./server.ts");
-  const other = createCriServer({ gate: { isOpen: true } } as never);
+  const other = createCriServer({ sandboxes: server.sandboxes, containers: server.containers } as never);
   await rejects(other.listen(server.socketPath), { code: Code.AlreadyExists });
   await rejects(async () => await other.listen(`/${"x".repeat(200)}`), { code: Code.InvalidArgument });
   await rejects(async () => await other.listen("crib.sock"), { code: Code.InvalidArgument });

@@ -2,6 +2,7 @@ import { Code, StatusError } from "@crib/errdefs";
 import { ImageService, RuntimeService } from "@crib/wire/cri";
 import { logVerbosity, Server, ServerCredentials, type ServerOptions, setLogVerbosity } from "@grpc/grpc-js";
 
+import { watchPodEvents } from "./events/pod-events.ts";
 import { createLiveStreams } from "./grpc/live-streams.ts";
 import { registerService, type Serving } from "./grpc/register-service.ts";
 import { imageService } from "./image-service/image-service.ts";
@@ -20,6 +21,8 @@ export interface CriServerOptions {
 
 /** The CRI on one unix socket. */
 export interface CriServer {
+  /** How many clients watch events at this moment. */
+  readonly eventReaders: number;
   /**
    * Listens on an absolute path in a directory that only root may enter; the socket's mode is that of the process's
    * umask. Fails with AlreadyExists when something stands at the path: removing it is up to the holder of the lock.
@@ -60,18 +63,22 @@ export function createCriServer(deps: CriDeps, settings: CriServerOptions = {}):
     sendTimeoutMs,
     ungated: new Set(["Version", "Status"]),
   };
-  registerService(server, RuntimeService, runtimeService, deps, serving);
+  const events = watchPodEvents(deps);
+  registerService(server, RuntimeService, runtimeService, { ...deps, events }, serving);
   registerService(server, ImageService, imageService, deps, serving);
   settings.addServices?.(server, serving);
   let address: string | undefined;
   let closing: Promise<void> | undefined;
   return {
+    get eventReaders(): number {
+      return events.readers;
+    },
     async listen(socketPath): Promise<void> {
       address = await listen(server, socketPath);
     },
     close(): Promise<void> {
       streams.endAll();
-      closing ??= shutDown(server, address, drainMs);
+      closing ??= shutDown(server, address, drainMs).then(() => events[Symbol.asyncDispose]());
       return closing;
     },
   };

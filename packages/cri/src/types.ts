@@ -1,9 +1,19 @@
 import type { Images } from "@crib/core";
-import type { PodSandboxes, RuntimeHandler, SandboxRecord } from "@crib/core/sandbox";
+import type { Containers } from "@crib/core/containers";
+import type { Execs } from "@crib/core/exec";
+import type { PodSandboxes, RuntimeHandler } from "@crib/core/sandbox";
+import type { Stats } from "@crib/core/stats";
+import type { StreamingServer } from "@crib/streaming";
 
 /** What the CRI services stand on. Nothing in here knows gRPC. */
 export interface CriDeps {
   readonly sandboxes: PodSandboxes;
+  readonly containers: Containers;
+  readonly execs: Execs;
+  /** Hands out the URLs of exec, attach and port-forward. */
+  readonly streaming: Pick<StreamingServer, "exec" | "attach" | "portForward">;
+  /** Usage of pods and containers. */
+  readonly stats: Stats;
   readonly images: Images;
   readonly version: { readonly runtimeName: string; readonly runtimeVersion: string };
   readonly handlers: RuntimeHandlers;
@@ -12,8 +22,6 @@ export interface CriDeps {
   readonly cgroupDriver: "cgroupfs" | "systemd";
   /** What images take, and what containers write. Asked every 10 seconds by the kubelet, so it has to be cheap. */
   readonly imageFs: (signal: AbortSignal) => Promise<ImageFsUsage>;
-  /** Usage of a ready pod. Fails with NotFound or Unavailable where the pod is going away. */
-  readonly podUsage: (record: SandboxRecord, signal: AbortSignal) => Promise<PodUsage>;
   /** Configuration as shown by verbose Status; anything that JSON can say, without secrets. */
   readonly config: unknown;
   readonly gate: Gate;
@@ -75,41 +83,6 @@ export interface FilesystemUsage {
   readonly mountpoint: string;
   readonly usedBytes: bigint;
   readonly inodesUsed: bigint;
-}
-
-/** Usage of a pod as a whole: counters since its start, gauges at `timestamp`. What is not known is absent. */
-export interface PodUsage {
-  readonly timestamp: Date;
-  readonly cpu?: CpuUsage;
-  readonly memory?: MemoryUsage;
-  readonly processCount?: bigint;
-  /** The interfaces in the pod's network namespace, without loopback. Absent for pods in the host's. */
-  readonly network?: { readonly defaultInterface: string; readonly interfaces: readonly InterfaceUsage[] };
-}
-
-export interface CpuUsage {
-  readonly usageNanos: bigint;
-  /** Nanoseconds in each second, averaged over a recent time. */
-  readonly usageNanoCores?: bigint;
-}
-
-export interface MemoryUsage {
-  readonly usageBytes: bigint;
-  /** Usage without inactive page cache. */
-  readonly workingSetBytes: bigint;
-  /** Limit minus working set; absent without a limit. */
-  readonly availableBytes?: bigint;
-  readonly rssBytes?: bigint;
-  readonly pageFaults?: bigint;
-  readonly majorPageFaults?: bigint;
-}
-
-export interface InterfaceUsage {
-  readonly name: string;
-  readonly rxBytes: bigint;
-  readonly rxErrors: bigint;
-  readonly txBytes: bigint;
-  readonly txErrors: bigint;
 }
 
 /** Where the services tell what went wrong: a constant message, ids as fields. */

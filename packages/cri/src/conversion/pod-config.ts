@@ -2,6 +2,8 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { SandboxPlan } from "@crib/core/sandbox";
 import { type PodSandboxConfig, PodSandboxConfigSchema } from "@crib/wire/cri";
 
+import { sorted } from "./sorted.ts";
+
 /**
  * A pod configuration in binary form, the same bytes for equal configurations: protobuf leaves the order of map
  * entries open, and clients in Go send another one each time.
@@ -31,10 +33,4 @@ export function decodePodConfig(plan: Pick<SandboxPlan, "config">): PodSandboxCo
     // A damaged copy must not hide the pod from the client that has to remove it.
     return create(PodSandboxConfigSchema);
   }
-}
-
-function sorted(map: Readonly<Record<string, string>>): Record<string, string> {
-  const copy = Object.create(null) as Record<string, string>;
-  for (const key of Object.keys(map).toSorted()) copy[key] = map[key] ?? "";
-  return copy;
 }

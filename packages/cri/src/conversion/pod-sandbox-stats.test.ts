@@ -2,13 +2,13 @@ import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 
 import { create } from "@bufbuild/protobuf";
+import type { PodUsage, Stats } from "@crib/core/stats";
 import { Code, StatusError } from "@crib/errdefs";
 import { PodSandboxStatsSchema, RuntimeService } from "@crib/wire/cri";
 
 import { metricDescriptors } from "../metrics/descriptors.ts";
 import { sandboxRecord } from "../testing/sandbox-record.ts";
 import { startTestServer } from "../testing/test-server.ts";
-import type { PodUsage } from "../types.ts";
 import { toPodSandboxStats } from "./pod-sandbox-stats.ts";
 
 const runtime = RuntimeService.method;
@@ -27,8 +27,12 @@ const usage: PodUsage = {
   },
 };
 
+function withPods(pod: Stats["pod"]): Stats {
+  return { pod, container: async () => ({ timestamp: usage.timestamp }) };
+}
+
 test("usage is shown with its time, unknown values are absent, not zero", () => {
-  const { linux } = create(PodSandboxStatsSchema, toPodSandboxStats(sandboxRecord("aa"), usage));
+  const { linux } = create(PodSandboxStatsSchema, toPodSandboxStats(sandboxRecord("aa"), usage, []));
   equal(linux?.cpu?.timestamp, 1_700_000_000_000_000_000n);
   equal(linux?.cpu?.usageCoreNanoSeconds?.value, 12_345_678_901n);
   equal(linux?.cpu?.usageNanoCores, undefined);
@@ -40,7 +44,7 @@ test("usage is shown with its time, unknown values are absent, not zero", () => 
     ["net1"],
   );
   equal(linux?.process?.processCount?.value, 2n);
-  const nothing = create(PodSandboxStatsSchema, toPodSandboxStats(sandboxRecord("aa"), { timestamp: new Date() }));
+  const nothing = create(PodSandboxStatsSchema, toPodSandboxStats(sandboxRecord("aa"), { timestamp: new Date() }, []));
   equal(nothing.linux?.network, undefined);
 });
 
@@ -48,11 +52,11 @@ test("lists leave out pods that are not ready and pods that go away, a single ca
   const ids = ["aa", "ab", "ac", "ad"].map((prefix) => prefix.repeat(32));
   const [good = "", gone = "", broken = "", stopped = ""] = ids;
   await using server = await startTestServer({
-    podUsage: async ({ id }) => {
+    stats: withPods(async ({ id }) => {
       if (id === gone) throw new StatusError(Code.NotFound, "gone");
       if (id === broken) throw new TypeError("broken");
       return usage;
-    },
+    }),
   });
   for (const id of ids) server.sandboxes.records.set(id, sandboxRecord(id));
   server.sandboxes.set({ ...sandboxRecord(stopped), state: "notready" });
@@ -79,7 +83,7 @@ test("lists leave out pods that are not ready and pods that go away, a single ca
 });
 
 test("every metric of a pod has a descriptor, and as many label values as that has keys", async () => {
-  await using server = await startTestServer({ podUsage: async () => usage });
+  await using server = await startTestServer({ stats: withPods(async () => usage) });
   server.sandboxes.set(sandboxRecord("aa".repeat(32)));
   const { descriptors } = await server.client.call(runtime.listMetricDescriptors, {});
   equal(descriptors.length, metricDescriptors.length);

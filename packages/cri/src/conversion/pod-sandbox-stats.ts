@@ -1,54 +1,36 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { SandboxRecord } from "@crib/core/sandbox";
-import type { LinuxPodSandboxStatsSchema, NetworkInterfaceUsageSchema, PodSandboxStatsSchema } from "@crib/wire/cri";
+import type { InterfaceUsage, PodUsage } from "@crib/core/stats";
+import type {
+  ContainerStatsSchema,
+  LinuxPodSandboxStatsSchema,
+  NetworkInterfaceUsageSchema,
+  PodSandboxStatsSchema,
+} from "@crib/wire/cri";
 
-import type { InterfaceUsage, PodUsage } from "../types.ts";
 import { toNanoseconds } from "./nanoseconds.ts";
+import { toCpuUsage, toIoUsage, toMemoryUsage } from "./usage.ts";
 
 type LinuxStats = MessageInitShape<typeof LinuxPodSandboxStatsSchema>;
 
-/** A pod's usage as the stats calls show it. */
+/** A pod's usage, and that of its containers, as the stats calls show it. */
 export function toPodSandboxStats(
   { id, plan }: SandboxRecord,
   usage: PodUsage,
+  containers: MessageInitShape<typeof ContainerStatsSchema>[],
 ): MessageInitShape<typeof PodSandboxStatsSchema> {
+  const { timestamp, cpu, memory, pressure, processCount } = usage;
   return {
     attributes: { id, metadata: plan.pod, labels: plan.labels, annotations: plan.annotations },
     linux: {
-      ...toCpu(usage),
-      ...toMemory(usage),
+      ...(cpu && { cpu: toCpuUsage(timestamp, cpu, pressure?.cpu) }),
+      ...(memory && { memory: toMemoryUsage(timestamp, memory, pressure?.memory) }),
       ...toNetwork(usage),
-      ...(usage.processCount !== undefined && {
-        process: { timestamp: toNanoseconds(usage.timestamp), processCount: { value: usage.processCount } },
+      ...(processCount !== undefined && {
+        process: { timestamp: toNanoseconds(timestamp), processCount: { value: processCount } },
       }),
-      containers: [],
-    },
-  };
-}
-
-function toCpu({ timestamp, cpu }: PodUsage): Pick<LinuxStats, "cpu"> {
-  if (!cpu) return {};
-  return {
-    cpu: {
-      timestamp: toNanoseconds(timestamp),
-      usageCoreNanoSeconds: { value: cpu.usageNanos },
-      ...(cpu.usageNanoCores !== undefined && { usageNanoCores: { value: cpu.usageNanoCores } }),
-    },
-  };
-}
-
-function toMemory({ timestamp, memory }: PodUsage): Pick<LinuxStats, "memory"> {
-  if (!memory) return {};
-  const { availableBytes, rssBytes, pageFaults, majorPageFaults } = memory;
-  return {
-    memory: {
-      timestamp: toNanoseconds(timestamp),
-      usageBytes: { value: memory.usageBytes },
-      workingSetBytes: { value: memory.workingSetBytes },
-      ...(availableBytes !== undefined && { availableBytes: { value: availableBytes } }),
-      ...(rssBytes !== undefined && { rssBytes: { value: rssBytes } }),
-      ...(pageFaults !== undefined && { pageFaults: { value: pageFaults } }),
-      ...(majorPageFaults !== undefined && { majorPageFaults: { value: majorPageFaults } }),
+      ...(pressure?.io && { io: toIoUsage(timestamp, pressure.io) }),
+      containers,
     },
   };
 }

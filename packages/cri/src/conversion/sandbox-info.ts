@@ -2,6 +2,7 @@ import { toJson } from "@bufbuild/protobuf";
 import type { SandboxRecord } from "@crib/core/sandbox";
 import { PodSandboxConfigSchema } from "@crib/wire/cri";
 
+import { parsedJson } from "./parsed-json.ts";
 import { decodePodConfig } from "./pod-config.ts";
 
 /** What verbose PodSandboxStatus tells beyond the status: one JSON text, the form that `crictl inspectp` prints. */
@@ -17,7 +18,7 @@ export function toSandboxInfo(record: SandboxRecord): string {
     runtimeType: plan.handler.runtimeType,
     runtimeOptions: plan.handler.options,
     config: toJson(PodSandboxConfigSchema, decodePodConfig(plan), { useProtoFieldName: true }),
-    runtimeSpec: parsedSpec(facts.instance?.spec),
+    runtimeSpec: parsedJson(facts.instance?.spec),
     cniResult: facts.network?.results ?? [],
     sandboxMetadata: metadata(record),
     timings: record.runs,
@@ -49,13 +50,4 @@ function metadata({ id, name, state, createdAt, plan, facts }: SandboxRecord): u
     stateDir: plan.stateDir,
     checksum: plan.checksum,
   };
-}
-
-function parsedSpec(spec: string | undefined): unknown {
-  if (spec === undefined) return undefined;
-  try {
-    return JSON.parse(spec);
-  } catch {
-    return spec;
-  }
 }

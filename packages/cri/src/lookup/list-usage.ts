@@ -1,45 +1,86 @@
+import type { ContainerRecord } from "@crib/core/containers";
 import type { SandboxRecord } from "@crib/core/sandbox";
+import type { ContainerUsage, PodUsage } from "@crib/core/stats";
 import { Code, hasCode, StatusError } from "@crib/errdefs";
-import type { PodSandboxStatsFilter } from "@crib/wire/cri";
+import type { ContainerStatsFilter, PodSandboxStatsFilter } from "@crib/wire/cri";
 
-import type { CriDeps, PodUsage } from "../types.ts";
+import type { CriDeps } from "../types.ts";
+import { filterContainers } from "./filter-containers.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
+import { mapParallel } from "./map-parallel.ts";
 
-/** How many pods are asked at a time: each answer reads a dozen files. */
+/** How many pods or containers are asked at a time: each answer reads a dozen files. */
 const parallel = 16;
 
+/** The usage of a container; undefined where none can be told. */
+export interface MeasuredContainer {
+  readonly record: ContainerRecord;
+  readonly usage: ContainerUsage | undefined;
+}
+
+/** The usage of a pod and its containers. */
+export interface MeasuredPod {
+  readonly record: SandboxRecord;
+  readonly usage: PodUsage;
+  readonly containers: readonly MeasuredContainer[];
+}
+
 /** The usage of every ready pod that the filter leaves, in the order of the list. A pod that fails is left out, and said in the log. */
-export async function listUsage(
+export async function listPodUsage(
   deps: CriDeps,
   filter: PodSandboxStatsFilter | undefined,
   signal: AbortSignal,
-): Promise<{ readonly record: SandboxRecord; readonly usage: PodUsage }[]> {
+): Promise<MeasuredPod[]> {
   const ready = listSandboxes(deps.sandboxes, filter).filter(({ state }) => state === "ready");
-  const usages = new Map<SandboxRecord, PodUsage>();
-  const queue = ready.values();
-  const worker = async (): Promise<void> => {
-    for (const record of queue) {
-      signal.throwIfAborted();
-      const usage = await usageOrNone(deps, record, signal);
-      if (usage) usages.set(record, usage);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(parallel, ready.length) }, worker));
-  return ready.flatMap((record) => {
-    const usage = usages.get(record);
-    return usage ? [{ record, usage }] : [];
+  const measured = await mapParallel(ready, parallel, async (record) => {
+    signal.throwIfAborted();
+    const usage = await orNone(deps, { sandboxId: record.id }, signal, () => deps.stats.pod(record, signal));
+    return usage && { record, usage, containers: await podContainers(deps, record.id, signal) };
   });
+  return measured.filter((pod) => pod !== undefined);
 }
 
-async function usageOrNone(deps: CriDeps, record: SandboxRecord, signal: AbortSignal): Promise<PodUsage | undefined> {
+/** The usage of the containers of one pod. */
+export function podContainers(deps: CriDeps, sandboxId: string, signal: AbortSignal): Promise<MeasuredContainer[]> {
+  return measure(deps, () => deps.containers.list({ sandboxId }), signal);
+}
+
+/** The usage of every container that the filter leaves, in the order of the list. One that is gone meanwhile is left out. */
+export function listContainerUsage(
+  deps: CriDeps,
+  filter: ContainerStatsFilter | undefined,
+  signal: AbortSignal,
+): Promise<MeasuredContainer[]> {
+  return measure(deps, () => filterContainers(deps.containers, filter), signal);
+}
+
+async function measure(
+  deps: CriDeps,
+  list: () => readonly ContainerRecord[],
+  signal: AbortSignal,
+): Promise<MeasuredContainer[]> {
+  const measured = await mapParallel(list(), parallel, async (record) => {
+    signal.throwIfAborted();
+    const read = (): Promise<ContainerUsage> => deps.stats.container(record, signal);
+    return { record, usage: await orNone(deps, { containerId: record.id }, signal, read) };
+  });
+  // What cannot be measured is still shown, unless that is because it is gone.
+  const known = new Set(list().map(({ id }) => id));
+  return measured.filter(({ record, usage }) => usage !== undefined || known.has(record.id));
+}
+
+async function orNone<T>(
+  { log }: CriDeps,
+  fields: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await deps.podUsage(record, signal);
+    return await read();
   } catch (reason) {
     signal.throwIfAborted();
     const gone = hasCode(reason, Code.NotFound) || hasCode(reason, Code.Unavailable);
-    if (!gone) {
-      deps.log.warn({ sandboxId: record.id, error: StatusError.from(reason).message }, "usage of a pod cannot be read");
-    }
+    if (!gone) log.warn({ ...fields, error: StatusError.from(reason).message }, "usage cannot be read");
     return undefined;
   }
 }

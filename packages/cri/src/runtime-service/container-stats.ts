@@ -1,7 +1,13 @@
-import { containerNotFound } from "../lookup/container-not-found.ts";
+import { toContainerStats } from "../conversion/container-stats.ts";
+import { getContainer } from "../lookup/get-container.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** NotFound: there are no containers yet. */
-export const containerStats: RuntimeRpc<"containerStats"> = (_deps, { containerId }) => {
-  throw containerNotFound(containerId);
+/** Usage of a container. NotFound for an unknown id. */
+export const containerStats: RuntimeRpc<"containerStats"> = async (
+  { containers, stats },
+  { containerId },
+  { signal },
+) => {
+  const record = getContainer(containers, containerId);
+  return { stats: toContainerStats(record, await stats.container(record, signal)) };
 };

@@ -1,7 +1,19 @@
-import { containerNotFound } from "../lookup/container-not-found.ts";
+import { toContainerInfo } from "../conversion/container-info.ts";
+import { toContainerStatus } from "../conversion/container-status.ts";
+import { getContainer } from "../lookup/get-container.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** NotFound: there are no containers yet. */
-export const containerStatus: RuntimeRpc<"containerStatus"> = (_deps, { containerId }) => {
-  throw containerNotFound(containerId);
+/** The status of a container, from its record alone; verbose adds what is known besides as one JSON text. NotFound for an unknown id. */
+export const containerStatus: RuntimeRpc<"containerStatus"> = async (
+  { containers, sandboxes },
+  { containerId, verbose },
+) => {
+  const record = getContainer(containers, containerId);
+  if (!verbose) return { status: toContainerStatus(record) };
+  const spec = await containers.spec(record.id);
+  const [sandbox] = sandboxes.list({ id: record.plan.sandboxId });
+  return {
+    status: toContainerStatus(record),
+    info: { info: toContainerInfo(record, { handler: sandbox?.plan.handler, spec }) },
+  };
 };

@@ -1,7 +1,18 @@
-import { notOffered } from "../lookup/not-offered.ts";
+import { Code, StatusError } from "@crib/errdefs";
+
+import { getSandbox } from "../lookup/get-sandbox.ts";
+import { checkContainerRequest } from "../validation/container/container-request.ts";
+import { findHandler } from "../validation/runtime-handler.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** Unimplemented. */
-export const createContainer: RuntimeRpc<"createContainer"> = () => {
-  throw notOffered("CreateContainer");
+/**
+ * Creates a container in a ready pod, or joins the creation of the same request. The client's leaving ends its wait, not the work.
+ * NotFound for an unknown sandbox, FailedPrecondition for one that is not ready.
+ */
+export const createContainer: RuntimeRpc<"createContainer"> = async (deps, request, { signal }) => {
+  const sandbox = getSandbox(deps.sandboxes, request.podSandboxId);
+  if (sandbox.state !== "ready") throw new StatusError(Code.FailedPrecondition, `sandbox "${sandbox.id}": not ready`);
+  const { recursiveReadOnlyMounts } = findHandler(deps.handlers, sandbox.plan.handler.name);
+  const checked = checkContainerRequest(request, { sandbox, recursiveReadOnlyMounts });
+  return { containerId: await deps.containers.create(checked, signal) };
 };

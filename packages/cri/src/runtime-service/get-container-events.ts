@@ -1,36 +1,30 @@
-import type { SandboxEvent } from "@crib/core/sandbox";
 import { ContainerEventType } from "@crib/wire/cri";
 
+import { toContainerStatus } from "../conversion/container-status.ts";
 import { toNanoseconds } from "../conversion/nanoseconds.ts";
 import { toPodSandboxStatus } from "../conversion/pod-sandbox-status.ts";
-import { bounded } from "../grpc/bounded.ts";
+import type { PodEvent } from "../events/pod-events.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** A client that is further behind is told so by ResourceExhausted, and has to list anew. */
-const maxWaiting = 1_000;
-
-const types: Readonly<Record<SandboxEvent["kind"], ContainerEventType>> = {
+const types: Readonly<Record<PodEvent["kind"], ContainerEventType>> = {
   created: ContainerEventType.CONTAINER_CREATED_EVENT,
   started: ContainerEventType.CONTAINER_STARTED_EVENT,
   stopped: ContainerEventType.CONTAINER_STOPPED_EVENT,
   deleted: ContainerEventType.CONTAINER_DELETED_EVENT,
 };
 
-/** Events of pods from now on, until the client leaves. The sandbox's id stands where that of a container would. */
-export const getContainerEvents: RuntimeRpc<"getContainerEvents"> = async function* (
-  { sandboxes },
-  _request,
-  { signal },
-) {
-  const leaving = new AbortController();
-  const events = sandboxes.watch(AbortSignal.any([signal, leaving.signal]));
-  for await (const { kind, record, at } of bounded(events, maxWaiting, () => leaving.abort())) {
+/**
+ * Events of pods and containers, until the client leaves; of a pod, its id stands where that of a container would. The first client
+ * is also given what happened in the five minutes before it came.
+ */
+export const getContainerEvents: RuntimeRpc<"getContainerEvents"> = async function* ({ events }, _request, { signal }) {
+  for await (const { id, kind, at, sandbox, containers } of events.watch(signal)) {
     yield {
-      containerId: record.id,
+      containerId: id,
       containerEventType: types[kind],
       createdAt: toNanoseconds(at),
-      podSandboxStatus: toPodSandboxStatus(record),
-      containersStatuses: [],
+      ...(sandbox && { podSandboxStatus: toPodSandboxStatus(sandbox) }),
+      containersStatuses: containers.map(toContainerStatus),
     };
   }
 };

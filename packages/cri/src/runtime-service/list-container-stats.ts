@@ -1,4 +1,9 @@
+import { toContainerStats } from "../conversion/container-stats.ts";
+import { listContainerUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** Empty: there are no containers yet. */
-export const listContainerStats: RuntimeRpc<"listContainerStats"> = () => ({ stats: [] });
+/** Usage of all containers that the filter leaves; one that goes away meanwhile is left out. */
+export const listContainerStats: RuntimeRpc<"listContainerStats"> = async (deps, { filter }, { signal }) => {
+  const measured = await listContainerUsage(deps, filter, signal);
+  return { stats: measured.map(({ record, usage }) => toContainerStats(record, usage)) };
+};

@@ -1,4 +1,8 @@
+import { toContainer } from "../conversion/container.ts";
+import { filterContainers } from "../lookup/filter-containers.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** Empty: there are no containers yet. */
-export const listContainers: RuntimeRpc<"listContainers"> = () => ({ containers: [] });
+/** The containers for which all conditions of the filter hold; ids may be prefixes. */
+export const listContainers: RuntimeRpc<"listContainers"> = ({ containers }, { filter }) => ({
+  containers: filterContainers(containers, filter).map(toContainer),
+});

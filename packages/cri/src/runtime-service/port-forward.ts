@@ -1,7 +1,18 @@
-import { notOffered } from "../lookup/not-offered.ts";
+import { Code, StatusError } from "@crib/errdefs";
+
+import { getSandbox } from "../lookup/get-sandbox.ts";
+import { checkForwardedPorts } from "../validation/forwarded-ports.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** Unimplemented. */
-export const portForward: RuntimeRpc<"portForward"> = () => {
-  throw notOffered("PortForward");
+/** The URL at which a client reaches ports of the pod. NotFound; FailedPrecondition when the pod is not ready. */
+export const portForward: RuntimeRpc<"portForward"> = ({ sandboxes, execs, streaming }, { podSandboxId, port }) => {
+  const { id, state } = getSandbox(sandboxes, podSandboxId);
+  const ports = checkForwardedPorts(port);
+  if (state !== "ready") throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": not ready`);
+  return {
+    url: streaming.portForward({
+      ports,
+      connect: (wanted, stream, signal) => execs.portForward(id, wanted, stream, signal),
+    }),
+  };
 };

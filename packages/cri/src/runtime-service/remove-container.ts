@@ -1,8 +1,9 @@
-import { checkGiven } from "../validation/sandbox-id.ts";
+import { canBeId, checkGiven } from "../validation/sandbox-id.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** An unknown id succeeds, and there are only unknown ones yet; an empty one fails. */
-export const removeContainer: RuntimeRpc<"removeContainer"> = (_deps, { containerId }) => {
+/** Kills what runs and removes. Idempotent; an unknown id succeeds, an empty or ambiguous one fails. */
+export const removeContainer: RuntimeRpc<"removeContainer"> = async ({ containers }, { containerId }, { signal }) => {
   checkGiven("container_id", containerId);
+  if (canBeId(containerId)) await containers.remove(containerId, signal);
   return {};
 };

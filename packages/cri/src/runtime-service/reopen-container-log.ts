@@ -1,7 +1,12 @@
-import { containerNotFound } from "../lookup/container-not-found.ts";
+import { getContainer } from "../lookup/get-container.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** NotFound: there are no containers yet. */
-export const reopenContainerLog: RuntimeRpc<"reopenContainerLog"> = (_deps, { containerId }) => {
-  throw containerNotFound(containerId);
+/** Opens the container's log anew after it was rotated. NotFound; FailedPrecondition when it does not run. */
+export const reopenContainerLog: RuntimeRpc<"reopenContainerLog"> = async (
+  { containers },
+  { containerId },
+  { signal },
+) => {
+  await containers.reopenLog(getContainer(containers, containerId).id, signal);
+  return {};
 };

@@ -1,8 +1,14 @@
-import { checkGiven } from "../validation/sandbox-id.ts";
+import { canBeId, checkGiven } from "../validation/sandbox-id.ts";
+import { toMilliseconds } from "../validation/values/milliseconds.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** An unknown id succeeds, and there are only unknown ones yet; an empty one fails. */
-export const stopContainer: RuntimeRpc<"stopContainer"> = (_deps, { containerId }) => {
+/** Idempotent; an unknown id succeeds, an empty or ambiguous one fails. A timeout of zero or less kills at once. */
+export const stopContainer: RuntimeRpc<"stopContainer"> = async (
+  { containers },
+  { containerId, timeout },
+  { signal },
+) => {
   checkGiven("container_id", containerId);
+  if (canBeId(containerId)) await containers.stop(containerId, toMilliseconds(timeout), signal);
   return {};
 };

@@ -1,4 +1,13 @@
+import { batches } from "../conversion/batches.ts";
+import { toContainerStats } from "../conversion/container-stats.ts";
+import { containerWeight } from "../conversion/container.ts";
+import { listContainerUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** Ends without a message: there are no containers yet. */
-export const streamContainerStats: RuntimeRpc<"streamContainerStats"> = async function* () {};
+/** The list of ListContainerStats in small messages. */
+export const streamContainerStats: RuntimeRpc<"streamContainerStats"> = async function* (deps, { filter }, { signal }) {
+  const measured = await listContainerUsage(deps, filter, signal);
+  for (const batch of batches(measured, ({ record }) => containerWeight(record))) {
+    yield { containerStats: batch.map(({ record, usage }) => toContainerStats(record, usage)) };
+  }
+};

@@ -1,5 +1,5 @@
 import { batches } from "../conversion/batches.ts";
-import { listUsage } from "../lookup/list-usage.ts";
+import { listPodUsage } from "../lookup/list-usage.ts";
 import { metricsWeight, toPodSandboxMetrics } from "../metrics/pod-sandbox-metrics.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
@@ -9,8 +9,7 @@ export const streamPodSandboxMetrics: RuntimeRpc<"streamPodSandboxMetrics"> = as
   _request,
   { signal },
 ) {
-  const usages = await listUsage(deps, undefined, signal);
-  for (const batch of batches(usages, ({ usage }) => metricsWeight(usage))) {
-    yield { podSandboxMetrics: batch.map(({ record, usage }) => toPodSandboxMetrics(record, usage)) };
+  for (const batch of batches(await listPodUsage(deps, undefined, signal), metricsWeight)) {
+    yield { podSandboxMetrics: batch.map(toPodSandboxMetrics) };
   }
 };

@@ -1,7 +1,6 @@
 import { batches } from "../conversion/batches.ts";
-import { toPodSandboxStats } from "../conversion/pod-sandbox-stats.ts";
-import { podSandboxWeight } from "../conversion/pod-sandbox.ts";
-import { listUsage } from "../lookup/list-usage.ts";
+import { measuredPodWeight, toMeasuredPodStats } from "../conversion/measured-pod.ts";
+import { listPodUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
 /** The list of ListPodSandboxStats in small messages. */
@@ -10,8 +9,7 @@ export const streamPodSandboxStats: RuntimeRpc<"streamPodSandboxStats"> = async 
   { filter },
   { signal },
 ) {
-  const usages = await listUsage(deps, filter, signal);
-  for (const batch of batches(usages, ({ record }) => podSandboxWeight(record))) {
-    yield { podSandboxStats: batch.map(({ record, usage }) => toPodSandboxStats(record, usage)) };
+  for (const batch of batches(await listPodUsage(deps, filter, signal), measuredPodWeight)) {
+    yield { podSandboxStats: batch.map(toMeasuredPodStats) };
   }
 };

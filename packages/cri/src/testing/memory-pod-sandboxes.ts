@@ -2,13 +2,14 @@ import type { PodSandboxes, PodSandboxRequest, SandboxEvent, SandboxFilter, Sand
 import { Code, StatusError } from "@crib/errdefs";
 
 import { sandboxRecord } from "./sandbox-record.ts";
+import { watchable } from "./watchable.ts";
 
 /** Sandboxes in memory, for tests of what stands above them: no host is touched, every state can be set. */
 export class MemoryPodSandboxes implements PodSandboxes {
   readonly records = new Map<string, SandboxRecord>();
   readonly requests: PodSandboxRequest[] = [];
   readonly updates: unknown[] = [];
-  readonly #watchers = new Set<(event: SandboxEvent) => void>();
+  readonly #events = watchable<SandboxEvent>();
   /** Waited for by `run`; a test replaces it to hold a run or to make it fail. */
   beforeRun: (signal: AbortSignal) => Promise<void> = async () => {};
 
@@ -54,29 +55,13 @@ export class MemoryPodSandboxes implements PodSandboxes {
     this.updates.push({ id, change });
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SandboxEvent> {
-    const queue: SandboxEvent[] = [];
-    let wake = (): void => {};
-    const watcher = (event: SandboxEvent): void => {
-      queue.push(event);
-      wake();
-    };
-    signal.addEventListener("abort", () => wake(), { once: true });
-    this.#watchers.add(watcher);
-    try {
-      while (!signal.aborted) {
-        const event = queue.shift();
-        if (event) yield event;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      this.#watchers.delete(watcher);
-    }
+  watch(signal: AbortSignal): AsyncGenerator<SandboxEvent> {
+    return this.#events.watch(signal);
   }
 
   /** How many watches are open. */
   get watching(): number {
-    return this.#watchers.size;
+    return this.#events.watching();
   }
 
   /** Replaces a record, and tells of it when it is stopped. */
@@ -86,7 +71,7 @@ export class MemoryPodSandboxes implements PodSandboxes {
   }
 
   publish(kind: SandboxEvent["kind"], record: SandboxRecord): void {
-    for (const watcher of this.#watchers) watcher({ kind, record, at: new Date(1_700_000_000_000) });
+    this.#events.publish({ kind, record, at: new Date(1_700_000_000_000) });
   }
 
   #find(prefix: string): SandboxRecord | undefined {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { createCriServer, type CriServerOptions } from "../server.ts";
 import type { CriDeps } from "../types.ts";
+import { MemoryContainers } from "./memory-containers.ts";
+import { MemoryExecs, MemoryStreaming } from "./memory-execs.ts";
 import { MemoryImages } from "./memory-images.ts";
 import { MemoryPodSandboxes } from "./memory-pod-sandboxes.ts";
 import { runcHandler } from "./runc-handler.ts";
@@ -16,15 +18,20 @@ export interface Logged {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** A CRI server on a socket of its own, over sandboxes and images in memory. */
+/** A CRI server on a socket of its own, over sandboxes, containers and images in memory. */
 export interface TestServer extends AsyncDisposable {
   readonly socketPath: string;
   readonly sandboxes: MemoryPodSandboxes;
+  readonly containers: MemoryContainers;
+  readonly execs: MemoryExecs;
+  readonly streaming: MemoryStreaming;
   readonly images: MemoryImages;
   readonly client: TestClient;
   readonly logged: readonly Logged[];
   readonly gate: { isOpen: boolean };
   readonly podCidrs: string[][];
+  /** How many clients watch events. */
+  eventReaders(): number;
   close(): Promise<void>;
 }
 
@@ -36,6 +43,9 @@ export async function startTestServer(
   const directory = await mkdtemp(join(tmpdir(), "crib-cri-"));
   const socketPath = join(directory, "crib.sock");
   const sandboxes = new MemoryPodSandboxes();
+  const containers = new MemoryContainers();
+  const execs = new MemoryExecs();
+  const streaming = new MemoryStreaming();
   const images = new MemoryImages();
   const logged: Logged[] = [];
   const podCidrs: string[][] = [];
@@ -48,6 +58,9 @@ export async function startTestServer(
       void logged.push({ level, message, fields });
   const deps: CriDeps = {
     sandboxes,
+    containers,
+    execs,
+    streaming,
     images,
     version: { runtimeName: "crib", runtimeVersion: "0.1.0-test" },
     handlers: {
@@ -65,7 +78,10 @@ export async function startTestServer(
     },
     cgroupDriver: "cgroupfs",
     imageFs: async () => ({ images: imageFs, containers: { ...imageFs, usedBytes: 0n, inodesUsed: 0n } }),
-    podUsage: async () => ({ timestamp: new Date(1_700_000_000_000) }),
+    stats: {
+      pod: async () => ({ timestamp: measuredAt }),
+      container: async () => ({ timestamp: measuredAt }),
+    },
     config: { root: "/var/lib/crib" },
     gate,
     log: { debug: log("debug"), warn: log("warn"), error: log("error") },
@@ -82,11 +98,15 @@ export async function startTestServer(
   return {
     socketPath,
     sandboxes,
+    containers,
+    execs,
+    streaming,
     images,
     client,
     logged,
     gate,
     podCidrs,
+    eventReaders: () => server.eventReaders,
     close: () => server.close(),
     [Symbol.asyncDispose]: close,
   };

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 
 import type { SandboxRecord } from "@crib/core/sandbox";
-import type { PodUsage } from "@crib/cri";
+import type { PodUsage } from "@crib/core/stats";
 import { cgroupStats, interfaceStats } from "@crib/linux";
 
 /**

@@ -15,6 +15,7 @@ import type { DaemonConfig } from "./config/types.ts";
 import { createImageFs } from "./image-fs.ts";
 import { loadInstance } from "./instance.ts";
 import { type Log, openLog } from "./log.ts";
+import { noContainers, noExecs, noStreaming } from "./placeholders.ts";
 import { readPodUsage } from "./pod-usage.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
@@ -94,7 +95,15 @@ async function openServer(
       networks,
       cgroupDriver: config.runtime.cgroupDriver,
       imageFs: createImageFs(images, config.root),
-      podUsage: readPodUsage,
+      containers: noContainers,
+      execs: noExecs,
+      streaming: noStreaming,
+      stats: {
+        pod: readPodUsage,
+        container: async ({ id }) => {
+          throw new StatusError(Code.Unimplemented, `usage of container "${id}": cannot be read yet`);
+        },
+      },
       config,
       gate,
       log,

@@ -3,9 +3,10 @@ import type { LinuxContainerResources } from "@crib/wire/cri";
 
 import { checkInteger } from "../values/integer.ts";
 import { invalid, quote } from "../values/invalid.ts";
-import { checkCount, checkText } from "../values/text.ts";
+import { checkCount, checkText, type TextRule } from "../values/text.ts";
 
-const list = { maxBytes: 1_024, pattern: /^[0-9,-]*$/, form: "a list of numbers and ranges" };
+/** What a set of CPUs or memory nodes looks like. */
+export const cpuListRule: TextRule = { maxBytes: 1_024, pattern: /^[0-9,-]*$/, form: "a list of numbers and ranges" };
 const cgroupFile = { maxBytes: 255, pattern: /^[a-z0-9_]+(?:\.[A-Za-z0-9_]+)+$/, form: "the name of a cgroup file" };
 
 /** Resources or overhead of a pod; what is zero or empty is not limited and left out. */
@@ -17,8 +18,8 @@ export function checkResources(field: string, resources: LinuxContainerResources
   // -1 is the kernel's way to say "not limited".
   const cpuQuota = checkInteger(`${field}.cpu_quota`, resources.cpuQuota, -1, max);
   const memoryLimitBytes = checkInteger(`${field}.memory_limit_in_bytes`, resources.memoryLimitInBytes, -1, max);
-  const cpusetCpus = checkText(`${field}.cpuset_cpus`, resources.cpusetCpus, list);
-  const cpusetMems = checkText(`${field}.cpuset_mems`, resources.cpusetMems, list);
+  const cpusetCpus = checkText(`${field}.cpuset_cpus`, resources.cpusetCpus, cpuListRule);
+  const cpusetMems = checkText(`${field}.cpuset_mems`, resources.cpusetMems, cpuListRule);
   const unified = checkUnified(`${field}.unified`, resources.unified);
   return {
     ...(cpuShares > 0 && { cpuShares }),
@@ -31,7 +32,8 @@ export function checkResources(field: string, resources: LinuxContainerResources
   };
 }
 
-function checkUnified(field: string, map: Readonly<Record<string, string>>): Record<string, string> | undefined {
+/** Files of cgroup v2 by name; undefined when there are none. */
+export function checkUnified(field: string, map: Readonly<Record<string, string>>): Record<string, string> | undefined {
   const entries = Object.entries(map);
   if (entries.length === 0) return undefined;
   checkCount(field, entries.length, 256);

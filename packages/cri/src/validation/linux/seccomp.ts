@@ -8,12 +8,15 @@ const field = "config.linux.security_context";
 const localhostPrefix = "localhost/";
 
 /**
- * The seccomp profile of a pod sandbox: `seccomp`, else the older `seccomp_profile_path`, else unconfined, as the CRI
- * says. A localhost profile without a path is refused, never taken as unconfined (CVE-2023-2431).
+ * The seccomp profile of a security context: `seccomp`, else the older `seccomp_profile_path`, else undefined. A localhost
+ * profile without a path is refused, never taken as unconfined (CVE-2023-2431).
  */
-export function checkSeccomp(context: LinuxSandboxSecurityContext | undefined): SandboxSecurity["seccomp"] {
+export function checkSeccomp(
+  context: Pick<LinuxSandboxSecurityContext, "seccomp" | "seccompProfilePath"> | undefined,
+): SandboxSecurity["seccomp"] | undefined {
   if (context?.seccomp) return checkProfile(context.seccomp);
-  return checkProfilePath(context?.seccompProfilePath ?? "");
+  const older = context?.seccompProfilePath ?? "";
+  return older === "" ? undefined : checkProfilePath(older);
 }
 
 function checkProfile({ profileType, localhostRef }: SecurityProfile): SandboxSecurity["seccomp"] {
@@ -25,15 +28,15 @@ function checkProfile({ profileType, localhostRef }: SecurityProfile): SandboxSe
 }
 
 function checkProfilePath(path: string): SandboxSecurity["seccomp"] {
-  if (path === "" || path === "unconfined") return { kind: "unconfined" };
+  if (path === "unconfined") return { kind: "unconfined" };
   if (path === "runtime/default" || path === "docker/default") return { kind: "runtime-default" };
-  if (path.startsWith(localhostPrefix)) {
-    return localhost(`${field}.seccomp_profile_path`, path.slice(localhostPrefix.length));
-  }
+  if (path.startsWith(localhostPrefix)) return localhost(`${field}.seccomp_profile_path`, path);
   throw invalid(`${field}.seccomp_profile_path`, `${quote(path)} is no known profile`);
 }
 
-function localhost(name: string, path: string): SandboxSecurity["seccomp"] {
+/** Some clients send the prefix of the older field in the newer one too. */
+function localhost(name: string, reference: string): SandboxSecurity["seccomp"] {
+  const path = reference.startsWith(localhostPrefix) ? reference.slice(localhostPrefix.length) : reference;
   if (path === "") throw invalid(name, "is empty");
   return { kind: "localhost", path: checkAbsolutePath(name, path) };
 }
