@@ -50,6 +50,8 @@ export interface StreamingServerOptions {
   readonly tokenMs?: number;
   /** URLs that may wait for their client. Default 1,000. */
   readonly maxTokens?: number;
+  /** Sessions and port-forwarding connections at once; a client beyond gets status 503. Default 1,000. */
+  readonly maxSessions?: number;
   /** Milliseconds without a byte in either direction after which a session ends. Default 4 hours. */
   readonly idleMs?: number;
   /** Milliseconds that a client has to open its streams. Default 30,000. */

@@ -1,0 +1,39 @@
+import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+
+import type { ClientRequest } from "../upgrade/client-request.ts";
+import { refuse } from "../upgrade/refuse.ts";
+import type { Settings } from "./settings.ts";
+
+/** Bytes of request line and headers together. */
+const maxHeaderBytes = 16 * 1024;
+
+/** Milliseconds for a request's headers, from the connection's first moment. */
+const headersMs = 10_000;
+
+/** Connections that have not asked for anything yet, beyond those that have sessions. */
+const spareConnections = 1000;
+
+/** Bytes that wait in a connection before its writers wait too. */
+const socketBufferBytes = 128 * 1024;
+
+/** An HTTP/1.1 server that does nothing but hand over upgrades; everything else is refused and its connection closed. */
+export function createUpgradeServer(settings: Settings, onUpgrade: (client: ClientRequest) => void): Server {
+  const limits = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headersMs,
+    requestTimeout: headersMs,
+    connectionsCheckingInterval: 2000,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    highWaterMark: socketBufferBytes,
+  };
+  const server = settings.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...settings.tls });
+  server.maxConnections = settings.maxSessions + spareConnections;
+  server.on("upgrade", (request, socket, head) => onUpgrade({ request, socket, head }));
+  server.on("request", (request) =>
+    refuse(request.socket, 400, "unable to upgrade: missing upgrade headers in request"),
+  );
+  server.on("clientError", (_error, socket) => refuse(socket, 400, "bad request"));
+  return server;
+}

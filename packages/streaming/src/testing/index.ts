@@ -1,0 +1,1 @@
+export { echo, session, silentLog, startServer } from "./start-server.ts";
