@@ -1,14 +1,10 @@
-import { readFile } from "node:fs/promises";
-
 import { Code, StatusError } from "@crib/errdefs";
 
-import type { ProfileRequest } from "../../containers/types.ts";
+import type { ProfileRequest } from "../../../containers/types.ts";
+import { isProfileLoaded } from "./is-profile-loaded.ts";
 
 /** Name of the profile that containers have unless told otherwise; loaded by `loadDefaultAppArmorProfile`. */
 export const defaultAppArmorProfile = "crib-default";
-
-/** Where the kernel lists the profiles that are loaded. */
-const loadedProfiles = "/sys/kernel/security/apparmor/profiles";
 
 /** What decides about the profile besides the request. */
 export interface AppArmorHost {
@@ -34,7 +30,7 @@ export async function containerAppArmor(
     if (wanted.name === "") throw new StatusError(Code.InvalidArgument, `${doing}: it has no name`);
     if (!host.apparmor)
       throw new StatusError(Code.FailedPrecondition, `${doing}: AppArmor is not supported by the host`);
-    if (!(await isLoaded(wanted.name, host.profilesFile))) {
+    if (!(await isProfileLoaded(wanted.name, host.profilesFile))) {
       throw new StatusError(Code.InvalidArgument, `${doing}: it is not loaded`);
     }
     return wanted.name;
@@ -42,15 +38,4 @@ export async function containerAppArmor(
   if (!host.apparmor) return undefined;
   if (kind === "unconfined") return "unconfined";
   return host.privileged ? undefined : defaultAppArmorProfile;
-}
-
-/** Whether the kernel has a profile of that name. */
-export async function isLoaded(name: string, profilesFile: string = loadedProfiles): Promise<boolean> {
-  try {
-    const lines = (await readFile(profilesFile, "utf8")).split("\n");
-    // "NAME (enforce)"; names may have blanks and brackets themselves.
-    return lines.some((line) => line.slice(0, line.lastIndexOf(" (")) === name);
-  } catch (error) {
-    throw StatusError.from(error, `looking for AppArmor profile "${name}"`);
-  }
 }
