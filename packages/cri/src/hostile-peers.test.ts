@@ -80,12 +80,27 @@ test("a small gzip that grows to a gigabyte is refused and costs no memory", asy
   await checkServing(server);
 });
 
-test("a request above 2 MiB is refused before it is decoded", async () => {
+test("a request above 4 MiB is refused before it is decoded", async () => {
   await using server = await startTestServer();
-  const request = Buffer.alloc(3 * MiB);
+  const request = Buffer.alloc(5 * MiB);
   const answer = server.client.callRaw("/runtime.v1.RuntimeService/RunPodSandbox", request);
   const error = (await answer.catch((reason: unknown) => reason)) as { code: number };
   equal(error.code, Code.ResourceExhausted);
+  await checkServing(server);
+});
+
+test("a request of a million empty mounts is refused before one of them is made", async () => {
+  await using server = await startTestServer();
+  // config = 2, and in it mounts = 7, each of no bytes.
+  const config = Buffer.alloc(3 * MiB, Buffer.from([0x3a, 0]));
+  const request = Buffer.concat([Buffer.from([0x12, 0x80, 0x80, 0xc0, 0x01]), config]);
+  const before = residentMiB();
+  const error = await server.client
+    .callRaw("/runtime.v1.RuntimeService/CreateContainer", request)
+    .catch((reason: unknown) => reason);
+  equal((error as { code: number }).code, Code.ResourceExhausted);
+  equal((error as { details: string }).details, "CreateContainer: a request of more than 200000 values");
+  ok(residentMiB() - before < 64, `${residentMiB() - before} MiB more`);
   await checkServing(server);
 });
 
