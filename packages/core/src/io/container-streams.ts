@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+import { StatusError } from "@crib/errdefs";
+
 import { AttachedClient } from "./attach/attached-client.ts";
 import { pumpStdin } from "./attach/pump-stdin.ts";
 import { StdinFifo } from "./attach/stdin-fifo.ts";
@@ -11,8 +13,8 @@ import type { OutputName } from "./worker/messages.ts";
 /** What a container's streams need of the rest. */
 export interface StreamsContext {
   readonly thread: LogThread;
-  /** The process's input has ended: a shim that holds its FIFO open too is to be told. */
-  readonly endStdin: (id: string) => void;
+  /** The process's input is to end: here, and at the shim, which holds its FIFO open too. */
+  readonly endStdin: (id: string, fifo: StdinFifo) => void;
   readonly forget: (id: string) => void;
 }
 
@@ -127,12 +129,17 @@ export class ContainerStreams implements ContainerStdio {
       this.#endClientStdin();
       if (!hasOutput) client.end();
     };
-    const write = async (bytes: Uint8Array): Promise<void> => await fifo?.write(bytes);
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      try {
+        await fifo?.write(bytes);
+      } catch (error) {
+        client.end(StatusError.from(error, `writing to container "${this.request.id}"`));
+      }
+    };
     if (stdin !== undefined) pumpStdin(stdin, { write, end }, signal);
   }
 
   #endClientStdin(): void {
-    if (!this.request.stdinOnce || this.#stdin === undefined) return;
-    void this.#stdin.end().then(() => this.#context.endStdin(this.request.id));
+    if (this.request.stdinOnce && this.#stdin !== undefined) this.#context.endStdin(this.request.id, this.#stdin);
   }
 }

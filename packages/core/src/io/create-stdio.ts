@@ -1,5 +1,6 @@
 import { Code, StatusError } from "@crib/errdefs";
 
+import type { StdinFifo } from "./attach/stdin-fifo.ts";
 import { ContainerStreams, type StreamsContext } from "./container-streams.ts";
 import { type FifoChoice, fifoPaths, makeFifos, removeFifos } from "./fifos.ts";
 import { LogThread } from "./log-thread.ts";
@@ -37,7 +38,7 @@ class ThreadedStdio implements Stdio {
     });
     this.#context = {
       thread: this.#thread,
-      endStdin: (id) => void this.#endStdin(id),
+      endStdin: (id, fifo) => void this.#endStdin(id, fifo),
       forget: (id) => this.#streams.delete(id),
     };
     if (options.isLazy !== true) this.#thread.start();
@@ -85,12 +86,13 @@ class ThreadedStdio implements Stdio {
     const { id } = streams.request;
     this.#streams.set(id, streams);
     try {
-      await this.#thread.call({ kind: "open", request: copyRequest(streams, isAdopted, isAdopted) });
-      signal.throwIfAborted();
+      const opening = this.#thread.call({ kind: "open", request: copyRequest(streams, isAdopted, isAdopted) });
+      await abortable(opening, signal);
       return streams;
     } catch (error) {
       this.#streams.delete(id);
-      if (signal.aborted) await this.#thread.call({ kind: "close", id });
+      // It may open them yet, on a slow disk; what follows comes after that.
+      this.#thread.call({ kind: "close", id }).catch(() => undefined);
       throw StatusError.from(error, `opening the streams of container "${id}"`);
     }
   }
@@ -98,7 +100,6 @@ class ThreadedStdio implements Stdio {
   /** The thread has died: what it had open is opened anew. */
   #openAgain(): void {
     for (const [id, streams] of this.#streams) {
-      streams.tapAgain();
       this.#thread.call({ kind: "open", request: copyRequest(streams, true, false) }).then(
         () => streams.tapAgain(),
         (error: unknown) => {
@@ -109,8 +110,9 @@ class ThreadedStdio implements Stdio {
     }
   }
 
-  async #endStdin(id: string): Promise<void> {
+  async #endStdin(id: string, fifo: StdinFifo): Promise<void> {
     try {
+      if (!(await fifo.end())) return;
       await this.#options.endStdin?.(id);
     } catch (error) {
       const why = StatusError.from(error).message;
@@ -122,6 +124,19 @@ class ThreadedStdio implements Stdio {
     for (const streams of this.#streams.values()) streams.detach();
     await this.#thread.end();
     this.#streams.clear();
+  }
+}
+
+/** Waits no longer than `signal` lets it; then rejects with its reason. */
+async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -1,12 +1,15 @@
+import { closeSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 
 import { Code, StatusError } from "@crib/errdefs";
+import { makeDescriptorLedger, openDescriptors } from "@crib/linux";
 
 import type { FromLogWorker, LogCall, OutputName, ToLogWorker } from "./worker/messages.ts";
 
 const source = new URL(import.meta.url.endsWith(".ts") ? "./log-worker.ts" : "./log-worker.js", import.meta.url);
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
-/** A thread that dies again within this time is started again only after it. */
+/** A thread that dies within this time of its start is started again only after it. */
 const calmMs = 1_000;
 
 /** What the thread tells without being asked. */
@@ -19,6 +22,7 @@ export interface LogThreadEvents {
 }
 
 interface Pending {
+  readonly call: LogCall;
   readonly resolve: () => void;
   readonly reject: (error: StatusError) => void;
 }
@@ -28,11 +32,9 @@ export class LogThread {
   readonly #events: LogThreadEvents;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
-  #restart: NodeJS.Timeout | undefined;
+  #restarting: Promise<void> | undefined;
   #lastNumber = 0;
-  #startedMs = 0;
   #isEnding = false;
-  #death = "it has ended";
 
   constructor(events: LogThreadEvents) {
     this.#events = events;
@@ -40,28 +42,43 @@ export class LogThread {
 
   /** Starts the thread, which takes some 50 ms, if it does not run. Calls start it as well, and wait for it. */
   start(): void {
-    if (this.#worker !== undefined || this.#isEnding || this.#restart !== undefined) return;
-    this.#startedMs = performance.now();
-    // Sockets close the descriptors that were opened for them, which Node would not notice, and close others' at the thread's end.
-    const worker = new Worker(source, { execArgv: [], env: {}, resourceLimits, trackUnmanagedFds: false });
+    if (this.#worker !== undefined || this.#isEnding || this.#restarting !== undefined) return;
+    const startedMs = performance.now();
+    const ledger = makeDescriptorLedger();
+    // Sockets close the descriptors that were opened for them; Node would not notice, and close others' at the thread's end.
+    const trackUnmanagedFds = false;
+    const worker = new Worker(source, {
+      execArgv: [],
+      env: {},
+      resourceLimits,
+      workerData: { ledger },
+      trackUnmanagedFds,
+    });
+    let death = "it has ended";
     this.#worker = worker;
     worker.on("message", (message: FromLogWorker) => this.#take(message));
-    worker.on("error", (error: Error) => (this.#death = error.message));
-    worker.once("exit", () => this.#bury());
+    worker.on("error", (error: Error) => (death = error.message));
+    worker.once("exit", () => {
+      // The thread is gone, so nobody can use or close these any more.
+      for (const fd of openDescriptors(ledger)) closeSync(fd);
+      this.#bury(death);
+      if (!this.#isEnding) this.#restarting = this.#restart(startedMs + calmMs - performance.now());
+    });
     // Last, since a listener keeps the process alive as well.
     worker.unref();
   }
 
-  /** Has a call carried out. Its errors; Unavailable when the thread dies before it answers. */
+  /** Has a call carried out. Its errors; Unavailable when the thread dies before it answers, or has ended. */
   async call(call: LogCall): Promise<void> {
+    await this.#restarting;
     this.start();
     const worker = this.#worker;
-    if (worker === undefined) throw this.#unavailable();
+    if (worker === undefined) throw unavailable("it has ended");
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#lastNumber += 1;
     const number = this.#lastNumber;
     if (this.#pending.size === 0) worker.ref();
-    this.#pending.set(number, { resolve, reject });
+    this.#pending.set(number, { call, resolve, reject });
     this.#post({ kind: "call", number, call });
     await promise;
   }
@@ -76,18 +93,13 @@ export class LogThread {
     this.#post({ kind: "taken", id, bytes });
   }
 
-  /** Has everything that was read written, and the thread end. Idempotent. */
+  /** Has everything that was read written, and the thread end. Call it once. */
   async end(): Promise<void> {
     const worker = this.#worker;
-    clearTimeout(this.#restart);
-    if (this.#isEnding || worker === undefined) {
-      this.#isEnding = true;
-      return;
-    }
-    const exited = new Promise((resolve) => worker.once("exit", resolve));
-    const ended = this.call({ kind: "end" });
     this.#isEnding = true;
-    await ended;
+    if (worker === undefined) return;
+    const exited = new Promise((resolve) => worker.once("exit", resolve));
+    await this.call({ kind: "end" });
     await exited;
   }
 
@@ -99,7 +111,7 @@ export class LogThread {
     if (message.kind === "output") this.#events.output(message.id, message.name, message.bytes);
     else if (message.kind === "ended") this.#events.ended(message.id);
     else if (message.kind === "note") this.#events.note(message.level, message.message, message.fields);
-    else if (message.kind !== "ready") this.#settle(message);
+    else this.#settle(message);
   }
 
   #settle(message: FromLogWorker & { readonly kind: "done" | "failed" }): void {
@@ -110,22 +122,25 @@ export class LogThread {
     else pending?.reject(new StatusError(message.code, message.message));
   }
 
-  #bury(): void {
+  #bury(death: string): void {
     this.#worker = undefined;
-    const error = this.#unavailable();
-    for (const { reject } of this.#pending.values()) reject(error);
+    for (const { call, resolve, reject } of this.#pending.values()) {
+      // What is to be closed is, with the thread.
+      if (call.kind === "close" || call.kind === "end") resolve();
+      else reject(unavailable(death));
+    }
     this.#pending.clear();
-    if (this.#isEnding) return;
-    this.#events.note("warn", "thread that writes container logs has died", { error: this.#death });
-    const waitMs = Math.max(0, this.#startedMs + calmMs - performance.now());
-    this.#restart = setTimeout(() => {
-      this.#restart = undefined;
-      this.start();
-      this.#events.restarted();
-    }, waitMs);
+    if (!this.#isEnding) this.#events.note("warn", "thread that writes container logs has died", { error: death });
   }
 
-  #unavailable(): StatusError {
-    return new StatusError(Code.Unavailable, `asking the thread that writes container logs: ${this.#death}`);
+  async #restart(waitMs: number): Promise<void> {
+    await delay(Math.max(0, waitMs));
+    this.#restarting = undefined;
+    this.start();
+    if (this.#worker !== undefined) this.#events.restarted();
   }
+}
+
+function unavailable(why: string): StatusError {
+  return new StatusError(Code.Unavailable, `asking the thread that writes container logs: ${why}`);
 }

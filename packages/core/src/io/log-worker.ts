@@ -1,6 +1,7 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 
 import { Code, StatusError } from "@crib/errdefs";
+import { useDescriptorLedger } from "@crib/linux/descriptor-ledger";
 
 import type { LogShare } from "./log/container-log.ts";
 import { headerBytes } from "./log/line-formatter.ts";
@@ -53,9 +54,10 @@ function answer(number: number, call: LogCall): void {
   if (call.kind === "end") parentPort?.close();
 }
 
+const { ledger } = workerData as { readonly ledger: SharedArrayBuffer };
+useDescriptorLedger(ledger);
 parentPort?.on("message", (message: ToLogWorker) => {
   if (message.kind === "call") answer(message.number, message.call);
   else if (message.kind === "tap") copies.get(message.id)?.tap(message.isOn);
   else copies.get(message.id)?.taken(message.bytes);
 });
-tell({ kind: "ready" });

@@ -21,14 +21,15 @@ export class StdinFifo {
     await new Promise<void>((resolve) => socket.write(bytes, () => resolve()));
   }
 
-  /** Closes the writing end after what was written, so that the reader sees the end of its input. Idempotent. */
-  async end(): Promise<void> {
-    if (this.#isGone) return;
+  /** Closes the writing end after what was written, so that the reader sees the end of its input. Gives false when it was closed before. */
+  async end(): Promise<boolean> {
+    if (this.#isGone) return false;
     // Opened even if nothing was written: only then does a reader see an end.
     const socket = await this.#open();
-    if (socket === undefined || this.#isGone) return;
+    if (socket === undefined || this.#isGone) return false;
     this.#isGone = true;
     await new Promise<void>((resolve) => socket.once("close", () => resolve()).end());
+    return true;
   }
 
   /** Closes at once. Idempotent. */

@@ -62,7 +62,7 @@ function writeStdin(path: string): Writable {
   const fifo = new StdinFifo(path);
   return new Writable({
     write: callbackify(async (bytes: Uint8Array, _encoding: string) => await fifo.write(bytes)),
-    final: callbackify(async () => await fifo.end()),
+    final: callbackify(async () => void (await fifo.end())),
     destroy: (error, done) => {
       fifo.close();
       done(error);

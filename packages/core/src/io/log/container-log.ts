@@ -4,7 +4,7 @@ import { DropLimit } from "./drop-limit.ts";
 import { headerBytes, LineFormatter, type LineSink, type ReadBuffer } from "./line-formatter.ts";
 import type { LogClock } from "./log-clock.ts";
 import { LogFile } from "./log-file.ts";
-import { mendLogFile } from "./mend-log-file.ts";
+import { RateLimit } from "./rate-limit.ts";
 
 /** How long an unfinished line is held back for its rest. */
 const holdMs = 100;
@@ -51,12 +51,11 @@ export class ContainerLog implements LineSink {
     this.#path = request.path;
     this.#note = share.note;
     this.buffer = share.lines;
-    if (isMended) mendLogFile(request.path);
-    this.#file = new LogFile(request.path);
+    this.#file = isMended ? LogFile.adopt(request.path) : LogFile.open(request.path);
+    const rate = request.limit?.over === "drop" ? new RateLimit(request.limit, performance.now()) : undefined;
     for (const name of names) {
       const formatter = new LineFormatter(name, request.maxLineBytes, share.clock, this);
-      const limit = request.limit?.over === "drop" ? new DropLimit(request.limit, formatter) : undefined;
-      this.#outputs.set(name, { formatter, limit });
+      this.#outputs.set(name, { formatter, limit: rate && new DropLimit(rate, formatter) });
     }
   }
 

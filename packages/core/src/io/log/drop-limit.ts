@@ -1,32 +1,29 @@
-import type { LogLimit } from "../../containers/types.ts";
 import { type LineFormatter, maximumHeldBytes, type ReadBuffer } from "./line-formatter.ts";
-import { RateLimit } from "./rate-limit.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 const lineFeed = 10;
 
 /**
- * Keeps one output of a container within a limit by dropping whole lines. Once it has to drop it does so until half a second's worth may be written,
+ * Keeps one output of a container within the container's limit by dropping whole lines. Once it has to drop it does so until half a second's worth may be written,
  * and then writes one line that says how much was dropped.
  */
 export class DropLimit {
   readonly #formatter: LineFormatter;
   readonly #rate: RateLimit;
-  readonly #bytesPerSecond: number;
   #droppedBytes = 0;
   #isDropping = false;
   /** The beginning of a line was dropped, so its rest is. */
   #isInLine = false;
 
-  constructor(limit: LogLimit, formatter: LineFormatter) {
+  constructor(rate: RateLimit, formatter: LineFormatter) {
     this.#formatter = formatter;
-    this.#bytesPerSecond = limit.bytesPerSecond;
-    this.#rate = new RateLimit(limit, performance.now());
+    this.#rate = rate;
   }
 
   /** As `LineFormatter.write`. */
   write({ bytes, start }: ReadBuffer, end: number, nowMs: number): void {
     const allowance = this.#rate.allowance(nowMs);
-    if (this.#isDropping && allowance < this.#bytesPerSecond / 2) return this.#drop(bytes, start, end);
+    if (this.#isDropping && allowance < this.#rate.bytesPerSecond / 2) return this.#drop(bytes, start, end);
     this.#isDropping = false;
     const from = this.#skipLine(bytes, start, end);
     const to = end - from <= allowance ? end : cutAtLine(bytes, from, from + Math.floor(allowance));
@@ -44,7 +41,7 @@ export class DropLimit {
   /** Says what was dropped and was not said yet. */
   sayDropped(): void {
     if (this.#droppedBytes === 0) return;
-    const limit = `the limit is ${this.#bytesPerSecond} bytes a second`;
+    const limit = `the limit is ${this.#rate.bytesPerSecond} bytes a second`;
     this.#formatter.say(`crib: ${this.#droppedBytes} bytes of output were dropped: ${limit}`);
     this.#droppedBytes = 0;
   }

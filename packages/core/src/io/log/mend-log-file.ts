@@ -39,8 +39,13 @@ function mend(fd: number, size: number): void {
   const begin = Buffer.alloc(headerBytes);
   const length = readSync(fd, begin, 0, headerBytes, start);
   if (!header.test(begin.toString("latin1", 0, length))) return ftruncateSync(fd, start);
-  writeSync(fd, "P", start + tagAt, "latin1");
-  writeSync(fd, "\n", size, "latin1");
+  try {
+    writeSync(fd, "P", start + tagAt, "latin1");
+    writeSync(fd, "\n", size, "latin1");
+  } catch {
+    // The disk is full, say: it has no room for one byte more, but then for one line less.
+    ftruncateSync(fd, start);
+  }
 }
 
 /** Where the text after the last line feed begins; `size` where it is the last byte. */

@@ -2,23 +2,19 @@ import type { LogLimit } from "../../containers/types.ts";
 
 /** Bytes that may be written now: as many in a second as the limit says, and one second's worth at once. */
 export class RateLimit {
-  readonly over: LogLimit["over"];
-  readonly #bytesPerMs: number;
-  readonly #burst: number;
+  readonly bytesPerSecond: number;
   #tokens: number;
   #lastMs: number;
 
-  constructor({ bytesPerSecond, over }: LogLimit, nowMs: number) {
-    this.over = over;
-    this.#bytesPerMs = Math.max(1, bytesPerSecond) / 1_000;
-    this.#burst = Math.max(1, bytesPerSecond);
-    this.#tokens = this.#burst;
+  constructor({ bytesPerSecond }: LogLimit, nowMs: number) {
+    this.bytesPerSecond = Math.max(1, bytesPerSecond);
+    this.#tokens = this.bytesPerSecond;
     this.#lastMs = nowMs;
   }
 
   /** Bytes that may be written at once; below zero when more were than should have been. */
   allowance(nowMs: number): number {
-    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#lastMs) * this.#bytesPerMs);
+    this.#tokens = Math.min(this.bytesPerSecond, this.#tokens + ((nowMs - this.#lastMs) * this.bytesPerSecond) / 1_000);
     this.#lastMs = nowMs;
     return this.#tokens;
   }
@@ -29,6 +25,6 @@ export class RateLimit {
 
   /** Milliseconds until something may be written again; 0 when it may. */
   waitMs(nowMs: number): number {
-    return Math.max(0, Math.ceil(-this.allowance(nowMs) / this.#bytesPerMs));
+    return Math.max(0, Math.ceil((-this.allowance(nowMs) * 1_000) / this.bytesPerSecond));
   }
 }

@@ -32,7 +32,6 @@ export type ToLogWorker =
   | { readonly kind: "taken"; readonly id: string; readonly bytes: number };
 
 export type FromLogWorker =
-  | { readonly kind: "ready" }
   | { readonly kind: "done"; readonly number: number }
   | { readonly kind: "failed"; readonly number: number; readonly code: Code; readonly message: string }
   | { readonly kind: "output"; readonly id: string; readonly name: OutputName; readonly bytes: Uint8Array }
