@@ -97,7 +97,11 @@ export class LaneNode implements Node {
   }
 
   podConfig({ name = `pod-${++this.#pods}`, change }: PodOptions = {}): PodConfig {
-    const config = kubeletPodConfig(name, this.lane.cgroup);
+    const config = {
+      ...kubeletPodConfig(name, this.lane.cgroup),
+      // The kubelet's own place would outlive the test.
+      logDirectory: join(this.lane.dir, "logs", name),
+    };
     return change?.(config) ?? config;
   }
 

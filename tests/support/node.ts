@@ -19,6 +19,10 @@ export interface NodeOptions {
     readonly flow?: Readonly<Record<string, TomlValue>>;
     readonly images?: Readonly<Record<string, TomlValue>>;
     readonly registry?: Readonly<Record<string, TomlValue>>;
+    readonly containers?: Readonly<Record<string, TomlValue>>;
+    readonly streaming?: Readonly<Record<string, TomlValue>>;
+    readonly nri?: Readonly<Record<string, TomlValue>>;
+    readonly metrics?: Readonly<Record<string, TomlValue>>;
   };
   /** Faults for the daemon, as CRIB_FAULTS. */
   readonly faults?: string;

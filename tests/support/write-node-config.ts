@@ -31,6 +31,14 @@ export function writeNodeConfig(
     flow: { retry_min: "100ms", ...more.flow },
     images: more.images,
     registry: more.registry,
+    containers: more.containers,
+    streaming: more.streaming,
+    nri: {
+      plugin_dir: join(lane.dir, "nri", "plugins"),
+      plugin_config_dir: join(lane.dir, "nri", "conf.d"),
+      ...more.nri,
+    },
+    metrics: more.metrics,
     log: { level: "debug" },
   });
   writeFileSync(node.configFile, document);

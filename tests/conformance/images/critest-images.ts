@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { baseEntries, group, passwd } from "../../support/images/base-layer.ts";
 import { type Format, platformIndex, type TestImage } from "../../support/images/image.ts";
 import { type TestLayer, testLayer } from "../../support/images/layer.ts";
 import type { TarEntry } from "../../support/images/tar-archive.ts";
-import { baseEntries, group, passwd } from "./base-layer.ts";
 
 /** An image that critest pulls, without the registry's host. */
 export interface NamedImage {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-import type { TarEntry } from "../../support/images/tar-archive.ts";
+import type { TarEntry } from "./tar-archive.ts";
 
 /**
  * Entries of a root file system with the machine's busybox and the accounts that images commonly have. Each applet is a hard link
