@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -70,8 +71,11 @@ async function listDirectory(dir: string, problems: string[]): Promise<readonly 
 }
 
 async function readSpec(path: string): Promise<CdiSpec> {
-  await using file = await open(path, "r");
-  const { size } = await file.stat();
+  // A FIFO would be waited for.
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const status = await file.stat();
+  if (!status.isFile()) throw new StatusError(Code.InvalidArgument, "it is no file");
+  const { size } = status;
   if (size > maximumBytes) throw new StatusError(Code.InvalidArgument, `it has more than ${maximumBytes} bytes`);
   const buffer = Buffer.alloc(size);
   const { bytesRead } = await file.read(buffer, 0, size, 0);
