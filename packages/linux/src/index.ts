@@ -8,6 +8,7 @@ export { createCgroup } from "./cgroups/create-cgroup.ts";
 export { killCgroup } from "./cgroups/kill-cgroup.ts";
 export { type CgroupHierarchy, type CgroupLayout, cgroupLayout } from "./cgroups/layout.ts";
 export { missingCgroups, removeEmptyCgroup } from "./cgroups/missing-cgroups.ts";
+export { cgroupOomKills } from "./cgroups/oom-kills.ts";
 export { removeCgroup } from "./cgroups/remove-cgroup.ts";
 export { makeFifo, openFifoReader, openFifoReadWrite, openFifoWriter } from "./fifos/fifo.ts";
 export { type FileSystemUsage, statfs } from "./files/file-system-usage.ts";

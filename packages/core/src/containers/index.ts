@@ -1,1 +1,19 @@
+export { containerCgroupPath } from "./container-cgroup.ts";
+export { ContainerService, type ContainerServiceOptions } from "./container-service.ts";
+export { type PublicContainerState, containerStateOf } from "./container-state.ts";
+export { createContainerRows, type ContainerRows } from "./container-rows.ts";
+export {
+  type ContainerFlow,
+  containerFlows,
+  createContainer,
+  endContainer,
+  removeContainer,
+  startContainer,
+  stopContainer,
+  updateContainer,
+} from "./flows.ts";
+export { StopClocks } from "./exits/stop-clocks.ts";
+export { TaskExits } from "./exits/task-exits.ts";
+export type { ContainerDeps } from "./steps/types.ts";
+export { createTaskStrays } from "./task-strays.ts";
 export type * from "./types.ts";

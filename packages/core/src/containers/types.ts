@@ -188,6 +188,10 @@ export interface ContainerFacts {
   readonly oomKilled: boolean;
   /** The stop signal was sent: it is sent once. */
   readonly stopSignalSent: boolean;
+  /** ISO 8601: when what runs is killed. Set while the container is being stopped, so that the next daemon goes on with it. */
+  readonly stopBy: string;
+  /** Limits that are being applied. */
+  readonly updating: ContainerResources;
   /** Resources as last updated, or as a plugin changed them; absent: those of the plan. */
   readonly resources: ContainerResources;
   /** Which events plugins were told, so that each is told once, also after a restart. */

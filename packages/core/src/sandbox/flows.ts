@@ -4,9 +4,11 @@ import { flow } from "../flow/flow.ts";
 import type { Flow } from "../flow/types.ts";
 import { create, shutdown, start, stop } from "./steps/boundary.ts";
 import { dropCgroup, makeCgroup } from "./steps/cgroup.ts";
+import { removeContainers, stopContainers } from "./steps/containers.ts";
 import { removeFiles, writeFiles } from "./steps/files.ts";
 import { pin, unpin } from "./steps/namespaces.ts";
 import { attach, detach } from "./steps/network.ts";
+import { takeBackRun, tellRemove, tellRun, tellStop } from "./steps/plugins.ts";
 import { mountShm, unmountShm } from "./steps/shm.ts";
 import type { SandboxDeps } from "./steps/types.ts";
 import type { SandboxFacts, SandboxPlan } from "./types.ts";
@@ -52,12 +54,21 @@ export const runPodSandbox: SandboxFlow = flow("RunPodSandbox", { recover: "undo
   },
   { name: "sandbox.create", after: createTurn, do: create, undo: shutdown, budgetMs: 60_000 },
   { name: "sandbox.start", after: startTurn, do: start, undo: stop, budgetMs: 60_000 },
+  {
+    name: "plugins.run",
+    after: ["sandbox.start", "network.attach", "shm.mount", "files.write"],
+    do: tellRun,
+    undo: takeBackRun,
+    budgetMs: 60_000,
+  },
 ]);
 
-/** StopPodSandbox: what only a running pod needs is given back. The boundary's end and CNI DEL need not wait for each other. */
+/** StopPodSandbox: what only a running pod needs is given back. The network goes last: plugins that are told before may still need it. */
 export const stopPodSandbox: SandboxFlow = flow("StopPodSandbox", { recover: "finish" }, [
-  { name: "sandbox.stop", do: stop, budgetMs: 30_000 },
-  { name: "network.detach", when: hasNetwork, do: detach, budgetMs: 60_000 },
+  { name: "containers.stop", do: stopContainers, budgetMs: 60_000 },
+  { name: "sandbox.stop", after: ["containers.stop"], do: stop, budgetMs: 30_000 },
+  { name: "plugins.stop", after: ["sandbox.stop"], do: tellStop, budgetMs: 60_000 },
+  { name: "network.detach", after: ["plugins.stop"], when: hasNetwork, do: detach, budgetMs: 60_000 },
   {
     name: "namespaces.unpin",
     after: ["sandbox.stop", "network.detach"],
@@ -70,7 +81,9 @@ export const stopPodSandbox: SandboxFlow = flow("StopPodSandbox", { recover: "fi
 
 /** RemovePodSandbox, of a stopped pod: nothing of it is left but the row, which goes with the commit. */
 export const removePodSandbox: SandboxFlow = flow("RemovePodSandbox", { recover: "finish" }, [
-  { name: "sandbox.shutdown", do: shutdown, budgetMs: 30_000 },
+  { name: "containers.remove", do: removeContainers, budgetMs: 120_000 },
+  { name: "sandbox.shutdown", after: ["containers.remove"], do: shutdown, budgetMs: 30_000 },
+  { name: "plugins.remove", after: ["sandbox.shutdown"], do: tellRemove, budgetMs: 60_000 },
   { name: "cgroup.remove", after: ["sandbox.shutdown"], do: dropCgroup, budgetMs: 20_000 },
   { name: "files.remove", after: ["sandbox.shutdown"], do: removeFiles, budgetMs: 20_000 },
 ]);

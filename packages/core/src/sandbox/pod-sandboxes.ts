@@ -3,6 +3,7 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { createEventHub } from "../events/event-hub.ts";
 import { waitFor } from "../flow/budget.ts";
 import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
+import type { PluginHooks } from "../nri/types.ts";
 import { ExitWatch } from "./exit-watch.ts";
 import { removePodSandbox, runPodSandbox, stopPodSandbox } from "./flows.ts";
 import {
@@ -29,6 +30,7 @@ export interface PodSandboxesOptions extends Omit<SandboxLifeOptions, "publish">
   readonly instance: string;
   readonly bootId: string;
   readonly planning: Planning;
+  readonly hooks: Pick<PluginHooks, "updatePodSandbox" | "postUpdatePodSandbox">;
 }
 
 /** The pod sandboxes of a daemon, and how they come back when it starts. */
@@ -105,12 +107,15 @@ export class PodSandboxService implements PodSandboxes {
   }
 
   async update(id: string, change: Parameters<PodSandboxes["update"]>[1], signal: AbortSignal): Promise<void> {
+    const asked = this.get(id);
+    const { rows, store, planning, hooks } = this.#options;
+    await hooks.updatePodSandbox(asked, change, signal);
     const record = this.get(id);
-    const { rows, store, planning } = this.#options;
     rows.change(record.id, { facts: { ...record.facts, updated: { ...record.facts.updated, ...change } } });
     await store.copy(record.id);
     if (record.state !== "ready") return;
     await resolveController(planning, record.plan.handler).update(record.id, change, signal);
+    await hooks.postUpdatePodSandbox(this.get(id), signal);
   }
 
   watch(signal: AbortSignal): AsyncIterable<SandboxEvent> {

@@ -15,6 +15,8 @@ export interface SandboxLifeOptions {
   readonly store: SandboxStore;
   readonly rows: SandboxRows;
   readonly retries: Retries;
+  /** What lets plugins that wait be synchronized, of the pods that are being run. */
+  readonly pluginGates: Map<string, () => void>;
   /** Settles when nothing runs any more that an earlier daemon started for rows that are half-way. */
   readonly straysEnded: Promise<void>;
   /** Milliseconds for a whole RunPodSandbox; the kubelet waits four minutes. */
@@ -121,6 +123,7 @@ export class SandboxLife {
       throw failure.error;
     }
     const record = rows.change(id, { state: "ready" });
+    this.#openGate(id);
     await store.copy(id);
     log.info({ sandboxId: id, pod: record.name }, "pod sandbox is ready");
     publish("created", record);
@@ -130,9 +133,17 @@ export class SandboxLife {
   /** Undoes steps of RunPodSandbox and drops the row; when that fails, the row says why and is tried again later. */
   async #undoSteps(id: string, begun?: ReadonlySet<string>): Promise<void> {
     await this.#options.straysEnded;
+    this.#openGate(id);
     const [first] = await this.#options.rows.backward(runPodSandbox, id, begun);
     if (first) throw this.#keepProblem(id, `undo ${runPodSandbox.name}`, first.step, first.error);
     await this.#forget(id);
+  }
+
+  /** Plugins that came while the pod was being made see it from here on, or not at all. */
+  #openGate(id: string): void {
+    const { pluginGates } = this.#options;
+    pluginGates.get(id)?.();
+    pluginGates.delete(id);
   }
 
   /** Runs a flow that is only ever finished, never undone. */

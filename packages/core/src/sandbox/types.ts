@@ -163,6 +163,8 @@ export interface SandboxFacts {
   readonly network: NetworkFact;
   readonly instance: Omit<SandboxInstance, "createdAt"> & { readonly createdAt: string };
   readonly exit: { readonly exitCode: number; readonly exitedAt: string; readonly reason: string };
+  /** Which events plugins were told, so that each is told once, also after a restart. */
+  readonly pluginEvents: readonly ("run" | "stop" | "remove")[];
   /** Resources and overhead after UpdatePodSandboxResources. */
   readonly updated: { readonly resources?: SandboxResources; readonly overhead?: SandboxResources };
 }

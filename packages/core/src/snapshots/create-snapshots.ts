@@ -17,7 +17,7 @@ export interface SnapshotsOptions {
    * Path of a user namespace that has the mappings of a snapshot, such as the one that its owner's sandbox pins. Default: one is made for
    * the moment of mounting, which takes some 10 ms.
    */
-  readonly usernsOf?: (snapshot: Snapshot) => string | undefined;
+  readonly usernsOf?: ((snapshot: Snapshot) => string | undefined) | undefined;
   /** Told of copies and rows that could not be used. */
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
 }

@@ -1,4 +1,5 @@
 export { createShims } from "./shims.ts";
+export { createTaskDeleter, type OrphanedTask, type TaskDeleter, type TaskRuntime } from "./delete-task.ts";
 export { findRuntimeBinary, type RuntimeName, type RuntimeSearch, shimFileName } from "./runtime-binary.ts";
 export { isRuncRuntime, packRuntimeOptions, runcStateDir } from "./runtime-options.ts";
 export { checkTaskId } from "./task-id.ts";

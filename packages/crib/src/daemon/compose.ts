@@ -1,7 +1,15 @@
 import { join } from "node:path";
 
 import { parseFaults } from "@crib/core/flow";
-import { openDatabase, openRecordCopies, openSandboxStore, type SandboxStore } from "@crib/core/metadata";
+import {
+  type ContainerStore,
+  openContainerStore,
+  openDatabase,
+  openRecordCopies,
+  openSandboxStore,
+  type SandboxStore,
+} from "@crib/core/metadata";
+import { noPlugins, type PluginHooks } from "@crib/core/nri";
 import { createPodsandboxController, imagePauseRoots } from "@crib/core/podsandbox";
 import {
   createCgroupOwners,
@@ -12,7 +20,9 @@ import {
   PodSandboxService,
   type RuntimeHandler,
 } from "@crib/core/sandbox";
-import { createShims, type Shims, type TaskLog } from "@crib/core/tasks";
+import type { Snapshot } from "@crib/core/snapshots";
+import { createShims, type Shims, type ShimsOptions, type TaskLog } from "@crib/core/tasks";
+import type { OfferedHandler } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
 import { type Cni, createCni, spawnExec } from "@crib/libcni";
 import { bootId, spawnProcess } from "@crib/linux";
@@ -20,10 +30,13 @@ import { parseReference } from "@crib/oci-spec";
 import type { SandboxController } from "@crib/sandboxer";
 
 import type { DaemonConfig } from "./config/types.ts";
+import { readHostFeatures } from "./host-features.ts";
 import type { Log } from "./log.ts";
 import { type DaemonNetworks, openNetworks } from "./networks.ts";
+import { type DaemonContainers, openContainers } from "./open-containers.ts";
 import { type DaemonImages, openImages } from "./open-images.ts";
 import { findPauseCommand } from "./pause-command.ts";
+import { describeHandlers } from "./runtime-features.ts";
 
 /** Milliseconds that a pause process has to end by itself; it has nothing to save. */
 const stopGraceMs = 0;
@@ -31,7 +44,12 @@ const stopGraceMs = 0;
 /** The parts of a daemon, put together. Disposing of them leaves every pod running. */
 export interface Daemon extends AsyncDisposable {
   readonly sandboxes: PodSandboxService;
+  readonly containers: DaemonContainers["containers"];
+  readonly services: DaemonContainers["services"];
+  readonly stdio: DaemonContainers["stdio"];
+  readonly handlers: readonly OfferedHandler[];
   readonly store: SandboxStore;
+  readonly containerStore: ContainerStore;
   readonly images: DaemonImages["images"];
   readonly snapshots: DaemonImages["snapshots"];
   readonly cni: Cni;
@@ -51,7 +69,10 @@ export async function compose(
   await using parts = new AsyncDisposableStack();
   const database = parts.use(await openDatabase(join(config.root, "metadata.db")));
   const store = await openSandboxStore(database, openRecordCopies(join(config.root, "sandboxes")));
-  const imageParts = parts.use(await openImages(config, database, log));
+  const containerStore = await openContainerStore(database, openRecordCopies(join(config.root, "containers")));
+  const usernsOf = ({ owner = "" }: Snapshot): string | undefined =>
+    store.find(containerStore.find(owner)?.plan.sandboxId ?? owner)?.plan.namespaces.user;
+  const imageParts = parts.use(await openImages(config, database, usernsOf, log));
   const strays = createStrays(instance);
   // Begins now and is waited for by each row that is undone or finished, so that it holds up nothing else.
   const straysEnded = endLeftStrays(store, strays);
@@ -64,14 +85,15 @@ export async function compose(
   });
   const networks = parts.use(await openNetworks(config, cni, log));
   const taskLog: TaskLog = (level, message, fields) => log[level](fields, message);
-  const shims = createShims({
+  const shimsOptions: ShimsOptions = {
     stateDir: config.state,
     eventsAddress,
     daemonAddress: config.socket,
     instance,
     shimCgroup: config.runtime.shimCgroup,
     log: taskLog,
-  });
+  };
+  const shims = createShims(shimsOptions);
   parts.defer(() => shims.close());
   const controllers = new Map<string, SandboxController>([
     [
@@ -90,6 +112,25 @@ export async function compose(
     ],
   ]);
   refuseUnknownControllers(config, controllers);
+  const handlers = await describeHandlers(Object.values(config.runtimes));
+  const hooks: PluginHooks = noPlugins;
+  const containerParts = parts.use(
+    openContainers({
+      config,
+      instance,
+      sandboxes: store,
+      containers: containerStore,
+      imageParts,
+      controllers,
+      shims: shimsOptions,
+      hooks,
+      features: readHostFeatures(config.runtime.cgroupDriver, handlers),
+      straysEnded,
+      log,
+    }),
+  );
+  const { containers } = containerParts;
+  const pluginGates = new Map<string, () => void>();
   const cgroups = createCgroupOwners(store);
   const rows = createSandboxRows({
     store,
@@ -98,6 +139,10 @@ export async function compose(
       ipPreference: config.cni.ipPreference,
       controllers,
       cgroups,
+      containers,
+      hooks,
+      pluginGates,
+      findSandbox: (id) => store.find(id),
       stopGraceMs,
       loopbackPlugin: config.cni.loopback === "plugin",
       log,
@@ -119,6 +164,8 @@ export async function compose(
       cgroups,
       networksFor: (handler) => networks.forHandler(handler),
     },
+    hooks,
+    pluginGates,
     straysEnded,
     retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),
     runBudgetMs: config.flow.runPodSandboxBudgetMs,
@@ -127,7 +174,12 @@ export async function compose(
   const owned = parts.move();
   return {
     sandboxes,
+    containers,
+    services: containerParts.services,
+    stdio: containerParts.stdio,
+    handlers,
     store,
+    containerStore,
     images: imageParts.images,
     snapshots: imageParts.snapshots,
     cni,

@@ -1,9 +1,9 @@
 import { openContentStore } from "@crib/core/content";
 import { createRetries, parseFaults } from "@crib/core/flow";
 import { createImages, type ImageService } from "@crib/core/images";
-import { createLayerUnpacker } from "@crib/core/layers";
+import { createLayerUnpacker, type LayerUnpacker, type TreeCopier } from "@crib/core/layers";
 import type { Database } from "@crib/core/metadata";
-import { createSnapshots, type Snapshots } from "@crib/core/snapshots";
+import { createSnapshots, type Snapshots, type SnapshotsOptions } from "@crib/core/snapshots";
 import { bootId } from "@crib/linux";
 import { formatReference, parseReference } from "@crib/oci-spec";
 import { createRegistryClient, readDockerConfigCredentials } from "@crib/registry";
@@ -15,17 +15,24 @@ import type { Log } from "./log.ts";
 export interface DaemonImages extends AsyncDisposable {
   readonly images: ImageService;
   readonly snapshots: Snapshots;
+  /** Copies and removes trees, on threads of its own. */
+  readonly trees: TreeCopier & Pick<LayerUnpacker, "removeTree">;
 }
 
 /** Builds what images are made of. Nothing is pulled or collected before `images.recover`. */
-export async function openImages(config: DaemonConfig, database: Database, log: Log): Promise<DaemonImages> {
+export async function openImages(
+  config: DaemonConfig,
+  database: Database,
+  usernsOf: SnapshotsOptions["usernsOf"],
+  log: Log,
+): Promise<DaemonImages> {
   await using parts = new AsyncDisposableStack();
   const unpacker = parts.use(createLayerUnpacker({ threads: config.images.unpackWorkers }));
   const content = await openContentStore({
     rootDir: config.root,
     hashFile: (path, algorithm, signal) => unpacker.hashFile(path, algorithm, signal),
   });
-  const snapshots = createSnapshots({ database, rootDir: config.root, unpacker, log });
+  const snapshots = createSnapshots({ database, rootDir: config.root, unpacker, usernsOf, log });
   const { registry: reach, images: settings } = config;
   const registry = createRegistryClient({
     ...reach,
@@ -58,5 +65,5 @@ export async function openImages(config: DaemonConfig, database: Database, log: 
   });
   parts.defer(() => images.close());
   const owned = parts.move();
-  return { images, snapshots, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { images, snapshots, trees: unpacker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

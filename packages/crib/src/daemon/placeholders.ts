@@ -1,22 +1,6 @@
-import type { Containers } from "@crib/core/containers";
 import type { Execs } from "@crib/core/exec";
 import { Code, StatusError } from "@crib/errdefs";
 import type { StreamingServer } from "@crib/streaming";
-
-/** Containers until the service that runs them is composed: there are none, and none can be made. */
-export const noContainers: Containers = {
-  create: () => missing("containers"),
-  start: notFound,
-  stop: async () => {},
-  remove: async () => {},
-  get: notFound,
-  list: () => [],
-  update: notFound,
-  reopenLog: notFound,
-  checkpoint: notFound,
-  spec: notFound,
-  watch: (signal) => never(signal),
-};
 
 /** Additional processes until their service is composed. */
 export const noExecs: Execs = {

@@ -15,11 +15,10 @@ import type { DaemonConfig } from "./config/types.ts";
 import { createImageFs } from "./image-fs.ts";
 import { loadInstance } from "./instance.ts";
 import { type Log, openLog } from "./log.ts";
-import { noContainers, noExecs, noStreaming } from "./placeholders.ts";
+import { noExecs, noStreaming } from "./placeholders.ts";
 import { readPodUsage } from "./pod-usage.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
-import { describeHandlers } from "./runtime-features.ts";
 
 /** Milliseconds to find out whether a socket is dead. */
 const socketMs = 5_000;
@@ -45,13 +44,15 @@ export async function serve(config: DaemonConfig): Promise<void> {
   }
   const instance = await loadInstance(config.root);
   const eventsAddress = join(config.state, "events.sock");
-  parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(socketMs)));
+  const events = parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(socketMs)));
   const daemon = parts.use(await compose(config, instance, eventsAddress, log));
   reportStore(daemon, log);
+  void daemon.containers.followEvents(events.watch(new AbortController().signal));
   const gate = { isOpen: false };
   const server = await openServer(config, daemon, gate, log);
   parts.defer(() => server.close());
   await daemon.sandboxes.reattach();
+  await daemon.containers.reattach();
   gate.isOpen = true;
   notifyReady(log);
   log.info(
@@ -63,6 +64,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
     },
     "crib is ready",
   );
+  daemon.containers.finishLeftovers();
   daemon.sandboxes.finishLeftovers();
   void recoverImages(daemon, log);
   void collectNetworkGarbage(daemon, config.cni.gc, log);
@@ -70,7 +72,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
   const signal = await stopped;
   log.info({ signal }, "crib is stopping; pods stay");
   await server.close();
-  await daemon.sandboxes.close(drainMs);
+  await Promise.all([daemon.sandboxes.close(drainMs), daemon.containers.close(drainMs)]);
   await rm(config.socket, { force: true });
 }
 
@@ -83,7 +85,7 @@ async function openServer(
   const { images, sandboxes, networks } = daemon;
   const handlers = {
     defaultName: config.runtime.defaultHandler,
-    all: await describeHandlers(Object.values(config.runtimes)),
+    all: daemon.handlers,
   };
   const server = createCriServer(
     {
@@ -95,7 +97,7 @@ async function openServer(
       networks,
       cgroupDriver: config.runtime.cgroupDriver,
       imageFs: createImageFs(images, config.root),
-      containers: noContainers,
+      containers: daemon.containers,
       execs: noExecs,
       streaming: noStreaming,
       stats: {
@@ -122,13 +124,14 @@ async function openServer(
 }
 
 /** Pulls wait for it by themselves, so that nothing else does. */
-async function recoverImages({ images, snapshots, store }: Daemon, log: Log): Promise<void> {
-  const quarantined = new Set(store.quarantined.map(({ id }) => id));
-  // Sandboxes are all that own snapshots.
-  const isKnown = (owner: string): boolean => store.find(owner) !== undefined || quarantined.has(owner);
+async function recoverImages({ images, snapshots, store, containerStore }: Daemon, log: Log): Promise<void> {
+  const owners = [store, containerStore];
+  const quarantined = new Set(owners.flatMap((records) => records.quarantined).map(({ id }) => id));
+  const isKnown = (owner: string): boolean =>
+    owners.some((records) => records.find(owner) !== undefined) || quarantined.has(owner);
   try {
     const orphans = await removeOrphans(snapshots, isKnown, new AbortController().signal);
-    for (const sandboxId of orphans) log.warn({ sandboxId }, "snapshots of a sandbox that is not known were removed");
+    for (const owner of orphans) log.warn({ owner }, "snapshots of an owner that is not known were removed");
   } catch (reason) {
     log.error({ error: StatusError.from(reason).message }, "snapshots without an owner cannot be removed");
   }
@@ -139,7 +142,7 @@ async function recoverImages({ images, snapshots, store }: Daemon, log: Log): Pr
   }
 }
 
-function reportStore({ store, databaseSetAside }: Daemon, log: Log): void {
+function reportStore({ store, containerStore, databaseSetAside }: Daemon, log: Log): void {
   if (databaseSetAside !== undefined) {
     log.error(
       { setAside: databaseSetAside, records: store.list().length },
@@ -148,6 +151,9 @@ function reportStore({ store, databaseSetAside }: Daemon, log: Log): void {
   }
   for (const { id, reason } of store.quarantined) {
     log.error({ sandboxId: id, reason }, "a record cannot be used and was put in quarantine");
+  }
+  for (const { id, reason } of containerStore.quarantined) {
+    log.error({ containerId: id, reason }, "a record of a container cannot be used and was put in quarantine");
   }
 }
 

@@ -60,7 +60,7 @@ test("the pause has no privilege and joins the pinned namespaces by their paths"
     { type: "pid" },
   ]);
   equal(linux?.resources?.cpu?.shares, 2);
-  equal(linux?.cgroupsPath, sandbox.cgroupPath);
+  equal(linux?.cgroupsPath, `${sandbox.cgroupPath}/pause`);
 });
 
 test("a namespace of the host is not listed, so that the runtime keeps its own", () => {

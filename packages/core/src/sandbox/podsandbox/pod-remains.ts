@@ -1,4 +1,5 @@
 import type { Shims } from "../../tasks/index.ts";
+import { podCgroupOf } from "./cgroups-path.ts";
 
 /** What a bundle tells of a pod that this daemon was never told of. */
 export interface PodRemains {
@@ -16,11 +17,7 @@ export async function readRemains(shims: Shims, id: string): Promise<PodRemains 
       readonly process?: unknown;
       readonly linux?: { readonly cgroupsPath?: unknown };
     };
-    const path = spec.linux?.cgroupsPath;
-    return {
-      hasPause: spec.process !== undefined,
-      cgroupPath: typeof path === "string" && path.startsWith("/") ? path : undefined,
-    };
+    return { hasPause: spec.process !== undefined, cgroupPath: podCgroupOf(spec.linux?.cgroupsPath) };
   } catch {
     return undefined; // cut short while it was written: no shim was started from it
   }

@@ -1,9 +1,11 @@
 import type { Cni } from "@crib/libcni";
 import type { SandboxController } from "@crib/sandboxer";
 
+import type { PodContainers } from "../../containers/types.ts";
 import type { StepContext } from "../../flow/types.ts";
+import type { PluginHooks } from "../../nri/types.ts";
 import type { CgroupOwners } from "../cgroup-owners.ts";
-import type { SandboxFacts, SandboxPlan } from "../types.ts";
+import type { SandboxFacts, SandboxPlan, SandboxRecord } from "../types.ts";
 
 /** Writes of what a step had to tolerate. */
 export interface StepLog {
@@ -17,6 +19,11 @@ export interface SandboxDeps {
   readonly ipPreference: "ipv4" | "ipv6" | "cni";
   readonly controllers: ReadonlyMap<string, SandboxController>;
   readonly cgroups: CgroupOwners;
+  readonly containers: PodContainers;
+  readonly hooks: PluginHooks;
+  /** What lets plugins that wait be synchronized, of the pods that are being run. */
+  readonly pluginGates: Map<string, () => void>;
+  readonly findSandbox: (id: string) => SandboxRecord | undefined;
   /** Milliseconds a boundary has to end by itself before it is killed. */
   readonly stopGraceMs: number;
   /** Bring `lo` up by the loopback plugin instead of natively. */

@@ -1,3 +1,4 @@
+import { containerFlows } from "@crib/core/containers";
 import { pullImage, removeImage } from "@crib/core/images";
 import { sandboxFlows } from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
@@ -9,6 +10,7 @@ import type { DaemonConfig } from "./types.ts";
 export function unknownSteps({ flow }: DaemonConfig): readonly string[] {
   const flows: readonly { readonly steps: readonly { readonly name: string }[] }[] = [
     ...sandboxFlows,
+    ...containerFlows,
     pullImage,
     removeImage,
   ];

@@ -1,0 +1,145 @@
+import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { isProcessAlive } from "@crib/linux";
+import { Status } from "@crib/wire/task";
+
+import { Budget, waitFor } from "../../flow/budget.ts";
+import type { StepLog } from "../../sandbox/steps/types.ts";
+import { identityOf, toKernelIdentity } from "../../tasks/process-identity.ts";
+import type { TaskService } from "../../tasks/types.ts";
+import type { ContainerLife } from "../container-life.ts";
+import type { ContainerRows } from "../container-rows.ts";
+import { startError, taskEnd, unknownExit } from "../exits/task-end.ts";
+import { stdioRequest } from "../steps/task.ts";
+import type { ContainerRecord } from "../types.ts";
+
+/** Milliseconds that re-attaching to the containers of one pod may take; one that hangs must not hold up the others. */
+const adoptMs = 5_000;
+
+/** Milliseconds after which a pod that did not answer is asked again. */
+const againMs = 5_000;
+
+/** What re-attaching is made of. */
+export interface ReattachmentOptions {
+  readonly bootId: string;
+  readonly rows: ContainerRows;
+  readonly life: ContainerLife;
+  readonly log: StepLog;
+}
+
+/**
+ * Takes up the containers of an earlier daemon: those that run are watched on, those that ended meanwhile get the exit that their shim
+ * kept, those of another boot have ended without anybody knowing how.
+ */
+export class Reattachment {
+  readonly #options: ReattachmentOptions;
+  readonly #closing = new AbortController();
+
+  constructor(options: ReattachmentOptions) {
+    this.#options = options;
+  }
+
+  /** Settles when each pod has answered or its time is over. What has to be ended is ended in the background. */
+  async run(): Promise<void> {
+    const pods = new Map<string, ContainerRecord[]>();
+    for (const record of this.#options.rows.store.list()) {
+      if (this.#endOfOtherBoot(record)) continue;
+      if (record.state !== "running" && record.state !== "starting") continue;
+      const siblings = pods.get(record.plan.sandboxId) ?? [];
+      pods.set(record.plan.sandboxId, [...siblings, record]);
+    }
+    await Promise.all([...pods].map(([sandboxId, records]) => this.#takePod(sandboxId, records)));
+  }
+
+  close(): void {
+    this.#closing.abort(new StatusError(Code.Unavailable, "crib is shutting down"));
+  }
+
+  /** Nothing of another boot is there any more; what was only created is ended too where its pod is lost. */
+  #endOfOtherBoot({ id, state, bootId, plan }: ContainerRecord): boolean {
+    const { rows, life, bootId: thisBoot } = this.#options;
+    if (state !== "created" && state !== "starting" && state !== "running") return false;
+    const isLost = rows.deps.findSandbox(plan.sandboxId)?.state !== "ready";
+    if (bootId === thisBoot && !(state === "created" && isLost)) return false;
+    const why = bootId === thisBoot ? "its pod was lost before it was started" : "the machine was started anew";
+    life.endWith(id, unknownExit(why)).catch(() => {}); // kept with the row, and retried
+    return true;
+  }
+
+  async #takePod(sandboxId: string, records: readonly ContainerRecord[]): Promise<void> {
+    const { rows, log } = this.#options;
+    using budget = new Budget(`re-attaching to containers of sandbox "${sandboxId}"`, adoptMs, this.#closing.signal);
+    const { signal } = budget;
+    let service: TaskService | undefined;
+    try {
+      service = await waitFor(rows.deps.services.of(sandboxId, signal), signal);
+    } catch (reason) {
+      const error = StatusError.from(reason);
+      log.warn({ sandboxId, error: error.message }, "task service of a pod cannot be re-attached to");
+      if (!isGone(error)) return this.#later(sandboxId, records);
+      for (const record of records) this.#lost(record, error.message);
+      return;
+    }
+    await Promise.all(records.map((record) => this.#take(record, service, signal)));
+  }
+
+  async #take(record: ContainerRecord, service: TaskService, signal: AbortSignal): Promise<void> {
+    const { rows, life, log } = this.#options;
+    const { id, plan } = record;
+    try {
+      const { status, pid, exitStatus, exitedAt } = await service.tasks.state(id, "", signal);
+      const isRunning = status === Status.RUNNING || status === Status.PAUSED || status === Status.PAUSING;
+      if (status === Status.CREATED) return this.#lost(record, "the daemon ended while it was being started");
+      // Its last output is in the FIFOs.
+      await rows.deps.stdio.adopt(stdioRequest(id, plan), signal).catch((reason: unknown) => {
+        log.warn({ containerId: id, error: StatusError.from(reason).message }, "output cannot be taken up");
+      });
+      if (!isRunning) return void life.end(id, taskEnd({ exitStatus, exitedAt })).catch(() => {}); // kept with the row
+      if (record.state === "starting") {
+        const process = record.facts.process ?? identityOf(pid);
+        const startedAt = record.facts.startedAt ?? new Date().toISOString();
+        await life.settleRunning(id, { startedAt, ...(process && { process }) });
+      }
+      rows.deps.exits.arm(id, service);
+    } catch (reason) {
+      const error = StatusError.from(reason);
+      log.warn({ containerId: id, error: error.message }, "container cannot be re-attached to");
+      if (isGone(error)) this.#lost(record, error.message);
+      else this.#later(plan.sandboxId, [record]);
+    }
+  }
+
+  /** Its shim knows nothing of it, or has died. */
+  #lost({ id, state }: ContainerRecord, why: string): void {
+    const { life } = this.#options;
+    const ending = state === "starting" ? life.endWith(id, startError(why)) : life.end(id, { kind: "lost", why });
+    ending.catch(() => {}); // kept with the row, and retried
+  }
+
+  /** The shim hangs: the container runs on, and its end shows by its process or when the shim answers. */
+  #later(sandboxId: string, records: readonly ContainerRecord[]): void {
+    const timer = setTimeout(() => {
+      const { rows, life } = this.#options;
+      const left = records
+        .map(({ id }) => rows.store.find(id))
+        .filter((record) => record !== undefined && (record.state === "running" || record.state === "starting"))
+        .filter(
+          (record) => record !== undefined && !life.owners.find(record.id) && !rows.deps.exits.isArmed(record.id),
+        );
+      const gone = left.filter((record) => hasEnded(record));
+      for (const record of gone) if (record) this.#lost(record, "it ended while its shim did not answer");
+      const still = left.filter((record) => record !== undefined && !gone.includes(record));
+      if (still.length > 0) void this.#takePod(sandboxId, still as readonly ContainerRecord[]);
+    }, againMs);
+    timer.unref();
+    this.#closing.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  }
+}
+
+function hasEnded(record: ContainerRecord | undefined): boolean {
+  const process = record?.facts.process;
+  return process !== undefined && !isProcessAlive(toKernelIdentity(process));
+}
+
+function isGone(error: StatusError): boolean {
+  return hasCode(error, Code.NotFound) || hasCode(error, Code.FailedPrecondition);
+}

@@ -1,0 +1,63 @@
+import { StatusError } from "@crib/errdefs";
+import { killCgroup, removeCgroup } from "@crib/linux";
+
+import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
+import type { ContainerStepContext } from "./types.ts";
+
+/** Milliseconds for killed processes to go. */
+const goneMs = 5_000;
+
+/** Milliseconds that output has to end after the process; who then still holds the pipe has left the container. */
+const drainMs = 2_000;
+
+/** Milliseconds that a shim has to delete a task: it waits up to 10 s for output itself. */
+const deleteMs = 12_000;
+
+/** Ends whatever is left of the container: children in a PID namespace that it shares, a runtime that is at work. */
+export async function endProcesses({ id, plan, facts, deps, midpoint }: ContainerStepContext): Promise<void> {
+  if (facts.exit?.reason === "StartError") await deps.endHelpers(id);
+  await midpoint();
+  // The path ends in the container's own id: nothing else can be in it.
+  await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
+}
+
+/** Waits until all output is written, for a while, and removes the FIFOs. */
+export async function closeIo({ id, deps, midpoint }: ContainerStepContext): Promise<void> {
+  const stdio = deps.stdio.find(id);
+  if (stdio && !(await stdio.drained(drainMs))) {
+    deps.log.warn({ containerId: id }, "output is held open by a process outside of the container; it is cut off");
+  }
+  await midpoint();
+  await stdio?.close();
+}
+
+/** Has the task be deleted: by its shim, or without it when that does not know it, does not answer or has died. */
+export async function deleteTask(context: ContainerStepContext): Promise<void> {
+  const { id, plan, deps, midpoint, signal } = context;
+  const isDeleted = await deleteByShim(context);
+  await midpoint();
+  if (!isDeleted) await deps.remains.remove({ id, sandboxId: plan.sandboxId }, signal);
+  deps.exits.forget(id);
+}
+
+async function deleteByShim({ id, plan, facts, deps, signal }: ContainerStepContext): Promise<boolean> {
+  // Asking for the service of a pod whose shim has died would start another, which knows nothing.
+  if (deps.exits.end(id)?.kind === "lost") return false;
+  try {
+    const { tasks } = await deps.services.of(plan.sandboxId, signal);
+    await tasks.delete(id, "", signal, { timeoutMs: deleteMs });
+    return true;
+  } catch (reason) {
+    signal.throwIfAborted();
+    const error = StatusError.from(reason).message;
+    // Where no process is known, usually none was ever made.
+    if (facts.process !== undefined) deps.log.warn({ containerId: id, error }, "task is deleted without its shim");
+    return false;
+  }
+}
+
+/** Removes the cgroup. Absence is success. */
+export async function dropCgroup({ plan, midpoint }: ContainerStepContext): Promise<void> {
+  await midpoint();
+  await removeCgroup(cgroupDirectoryOf(plan.cgroupPath));
+}

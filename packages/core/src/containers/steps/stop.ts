@@ -1,0 +1,88 @@
+import { constants } from "node:os";
+
+import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { killCgroup } from "@crib/linux";
+
+import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
+import { killedEnd } from "../exits/task-end.ts";
+import type { ContainerFacts } from "../types.ts";
+import type { ContainerStepContext } from "./types.ts";
+
+/** Milliseconds that a shim has for a signal; one that hangs must not hold up the end. */
+const killMs = 3_000;
+
+/** Milliseconds from a kill to its being told. */
+const toldMs = 2_000;
+
+/** Milliseconds for the kernel to let go of killed processes. */
+const goneMs = 5_000;
+
+/** Asks the process to end, once, unless there is no time for that. */
+export async function sendStopSignal(context: ContainerStepContext): Promise<Partial<ContainerFacts> | void> {
+  const { id, facts, deps, midpoint } = context;
+  if (facts.stopSignalSent === true || deps.clocks.isOver(id) || deps.exits.end(id)) return;
+  try {
+    await sendSignal(context, signalNumber(facts.stopSignal ?? "SIGTERM"), false);
+  } catch (reason) {
+    // The time runs on, and at its end comes what needs no shim.
+    deps.log.warn({ containerId: id, error: StatusError.from(reason).message }, "stop signal was not delivered");
+    return;
+  }
+  await midpoint();
+  return { stopSignalSent: true };
+}
+
+/** Waits for the end as long as there is time. */
+export async function awaitExit({ id, deps, midpoint }: ContainerStepContext): Promise<void> {
+  await midpoint();
+  await deps.clocks.before(id, deps.exits.wait(id));
+}
+
+/** Ends what still runs: by the shim, and if that does not do it in time by the kernel. */
+export async function kill(context: ContainerStepContext): Promise<void> {
+  const { id, plan, deps, midpoint } = context;
+  if (deps.exits.end(id)) return;
+  await sendSignal(context, constants.signals.SIGKILL, true).catch((reason: unknown) => {
+    deps.log.warn({ containerId: id, error: StatusError.from(reason).message }, "shim does not kill");
+  });
+  await midpoint();
+  if (await isTold(context)) return;
+  await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
+  if (await isTold(context)) return;
+  // The kernel says that nothing of it runs any more, whatever the shim does.
+  deps.exits.settle(id, killedEnd());
+}
+
+async function isTold({ id, deps }: ContainerStepContext): Promise<boolean> {
+  if (!deps.exits.isArmed(id)) return false;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, toldMs, false)));
+  const told = await Promise.race([deps.exits.wait(id).then(() => true), late]);
+  clearTimeout(timer);
+  return told;
+}
+
+/** A process that is not there any more got what it should. */
+async function sendSignal(
+  { id, plan, deps, signal }: ContainerStepContext,
+  number: number,
+  all: boolean,
+): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(killMs)]);
+  try {
+    const { tasks } = await deps.services.of(plan.sandboxId, limit);
+    await tasks.kill({ id, signal: number, all }, limit, { timeoutMs: killMs });
+  } catch (reason) {
+    if (!hasCode(reason, Code.NotFound)) throw reason;
+  }
+}
+
+/** Number of a signal by its name, `SIGRTMIN+3` included; SIGTERM for what the kernel does not know. */
+function signalNumber(name: string): number {
+  const realTime = /^SIGRTMIN(?:\+(\d{1,2}))?$/.exec(name) ?? undefined;
+  // Counted as C libraries do: the kernel's first two are their own.
+  if (realTime) return 34 + Number(realTime[1] ?? 0);
+  const fromEnd = /^SIGRTMAX(?:-(\d{1,2}))?$/.exec(name) ?? undefined;
+  if (fromEnd) return 64 - Number(fromEnd[1] ?? 0);
+  return constants.signals[name as keyof typeof constants.signals] ?? constants.signals.SIGTERM;
+}

@@ -1,0 +1,107 @@
+import { join } from "node:path";
+
+import { Code, StatusError } from "@crib/errdefs";
+
+import type { StdioRequest } from "../../io/types.ts";
+import type { SandboxRecord } from "../../sandbox/types.ts";
+import { identityOf, isRuncRuntime, packRuntimeOptions, type TaskService } from "../../tasks/index.ts";
+import type { RuntimeOptionValues } from "../../tasks/types.ts";
+import type { ContainerFacts, ContainerPlan } from "../types.ts";
+import { sandboxOf } from "./snapshot.ts";
+import { targetOf } from "./spec.ts";
+import type { ContainerStepContext } from "./types.ts";
+
+/** Makes the FIFOs and begins to copy output to the log. */
+export async function openIo({ id, plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
+  await deps.stdio.open(stdioRequest(id, plan), signal);
+  await midpoint();
+}
+
+/** Finds the pod's task service, so that it is there when the streams are. */
+export async function findService({ plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
+  await deps.services.of(plan.sandboxId, signal);
+  await midpoint();
+}
+
+/** Has the runtime create the container: its process is there and does not run the program yet. */
+export async function createTask(context: ContainerStepContext): Promise<Partial<ContainerFacts>> {
+  const { id, plan, deps, facts, signal, midpoint } = context;
+  const sandbox = sandboxOf(context);
+  targetOf(context); // whose pid is in the specification may have ended since, and the pid be another's
+  const { paths } = deps.stdio.find(id) ?? {};
+  if (!paths) throw new StatusError(Code.Internal, `container "${id}": its streams are not open`);
+  const service = await deps.services.of(plan.sandboxId, signal);
+  const { handler } = sandbox.plan;
+  const options = packRuntimeOptions(handler.runtimeType, runtimeOptions(sandbox, facts));
+  const { stdin, stdout, stderr } = paths;
+  const pid = await service.tasks.create(
+    {
+      id,
+      bundle: plan.bundleDir,
+      rootfs: [],
+      terminal: plan.tty,
+      stdin,
+      stdout,
+      stderr: plan.tty ? "" : stderr,
+      ...(options && { options }),
+    },
+    signal,
+  );
+  await midpoint();
+  const process = identityOf(pid);
+  if (!process) {
+    throw new StatusError(Code.FailedPrecondition, `container "${id}": its process ${pid} has ended before its start`);
+  }
+  return { process };
+}
+
+/** Waits for the end of the task from now on, then starts it. */
+export async function startTask({
+  id,
+  plan,
+  deps,
+  signal,
+  midpoint,
+}: ContainerStepContext): Promise<Partial<ContainerFacts>> {
+  const service: TaskService = await deps.services.of(plan.sandboxId, signal);
+  deps.exits.arm(id, service);
+  // Taken before, so that no end can be earlier.
+  const startedAt = new Date().toISOString();
+  await service.tasks.start(id, "", signal);
+  await midpoint();
+  return { startedAt };
+}
+
+/** What a container's streams are opened with, by this daemon or the next. */
+export function stdioRequest(id: string, plan: ContainerPlan): StdioRequest {
+  const { logPath, log, stdin, stdinOnce, tty } = plan;
+  return {
+    id,
+    dir: join(plan.bundleDir, "io"),
+    stdin,
+    stdinOnce,
+    tty,
+    ...(logPath === "" ? {} : { log: { path: logPath, ...log } }),
+  };
+}
+
+/** In a user namespace the runtime's pipes belong to whom the process runs as, or it could not open them anew. */
+function runtimeOptions({ plan }: SandboxRecord, { user }: Partial<ContainerFacts>): RuntimeOptionValues {
+  const { handler, userNamespace } = plan;
+  if (!userNamespace || !user || !isRuncRuntime(handler.runtimeType)) return handler.options;
+  const IoUid = hostIdOf(userNamespace.uids, user.uid);
+  const IoGid = hostIdOf(userNamespace.gids, user.gid);
+  return {
+    ...handler.options,
+    ...(IoUid === undefined ? {} : { IoUid }),
+    ...(IoGid === undefined ? {} : { IoGid }),
+  };
+}
+
+function hostIdOf(
+  mappings: readonly { readonly containerId: number; readonly hostId: number; readonly length: number }[],
+  id: number,
+): number | undefined {
+  const line = mappings.find(({ containerId, length }) => id >= containerId && id - containerId < length);
+  return line && line.hostId + id - line.containerId;
+}

@@ -1,0 +1,51 @@
+import type { RuntimeSpec } from "@crib/oci-spec";
+
+import type { StepContext } from "../../flow/types.ts";
+import type { Images } from "../../images/types.ts";
+import type { Stdio } from "../../io/types.ts";
+import type { PluginHooks, PluginUpdate } from "../../nri/types.ts";
+import type { StepLog } from "../../sandbox/steps/types.ts";
+import type { SandboxRecord } from "../../sandbox/types.ts";
+import type { Snapshots } from "../../snapshots/types.ts";
+import type { BuiltSpec, HostFeatures, PreparedVolume, SpecInput, SpecOptions, VolumeStore } from "../../spec/types.ts";
+import type { TaskDeleter, TaskServices } from "../../tasks/index.ts";
+import type { StopClocks } from "../exits/stop-clocks.ts";
+import type { TaskExits } from "../exits/task-exits.ts";
+import type { ContainerFacts, ContainerPlan, ContainerRecord } from "../types.ts";
+
+/** What the steps of CreateContainer hand each other; gone with the flow. */
+export interface CreateSession {
+  volumes: readonly PreparedVolume[];
+  spec?: RuntimeSpec;
+  /** Of other containers, to be made when this one is there. */
+  updates: readonly PluginUpdate[];
+  /** Lets plugins that wait be synchronized: after the commit. */
+  leave: () => void;
+}
+
+/** The collaborators of container steps. */
+export interface ContainerDeps {
+  /** The daemon's volatile directory. */
+  readonly stateDir: string;
+  readonly images: Pick<Images, "config" | "list" | "prepareSnapshot"> & { collectSoon(): void };
+  readonly snapshots: Pick<Snapshots, "find" | "materialize" | "mount" | "unmount" | "remove">;
+  readonly volumes: VolumeStore;
+  readonly buildSpec: (input: SpecInput, signal: AbortSignal) => Promise<BuiltSpec>;
+  readonly features: HostFeatures;
+  readonly specOptions: SpecOptions;
+  readonly stdio: Pick<Stdio, "open" | "adopt" | "find">;
+  readonly services: TaskServices;
+  /** For tasks whose shim cannot delete them. */
+  readonly remains: TaskDeleter;
+  /** Ends what runs of the runtime for a container: calls that nobody waits for any more. */
+  readonly endHelpers: (id: string) => Promise<void>;
+  readonly hooks: PluginHooks;
+  readonly findSandbox: (id: string) => SandboxRecord | undefined;
+  readonly findContainer: (id: string) => ContainerRecord | undefined;
+  readonly exits: TaskExits;
+  readonly clocks: StopClocks;
+  readonly sessions: Map<string, CreateSession>;
+  readonly log: StepLog;
+}
+
+export type ContainerStepContext = StepContext<ContainerDeps, ContainerPlan, ContainerFacts>;

@@ -1,0 +1,28 @@
+import { type HostFeatures, hasSwapAccounting } from "@crib/core/spec";
+import type { OfferedHandler } from "@crib/cri";
+import { appArmorEnabled, cgroupLayout, oomScoreAdjFloor, selinuxEnabled } from "@crib/linux";
+
+/** What the host and the runtimes of the handlers can do for containers. */
+export function readHostFeatures(
+  cgroupDriver: HostFeatures["cgroupDriver"],
+  handlers: readonly OfferedHandler[],
+): HostFeatures {
+  const { version, hierarchies } = cgroupLayout();
+  const cgroupVersion = version === 2 ? 2 : 1;
+  return {
+    cgroupVersion,
+    cgroupDriver,
+    cgroupControllers: [...new Set(hierarchies.flatMap(({ controllers }) => controllers))],
+    apparmor: appArmorEnabled(),
+    selinux: selinuxEnabled(),
+    oomScoreAdjFloor: oomScoreAdjFloor(),
+    seccomp: true,
+    swapAccounting: hasSwapAccounting(cgroupVersion),
+    runtimes: Object.fromEntries(
+      handlers.map(({ handler, recursiveReadOnlyMounts, userNamespaces }) => [
+        handler.name,
+        { recursiveReadOnlyMounts, idmappedMounts: userNamespaces },
+      ]),
+    ),
+  };
+}

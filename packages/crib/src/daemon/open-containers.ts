@@ -1,0 +1,108 @@
+import { ContainerService, createContainerRows, createTaskStrays, StopClocks, TaskExits } from "@crib/core/containers";
+import { createRetries, parseFaults } from "@crib/core/flow";
+import { createStdio, type Stdio } from "@crib/core/io";
+import type { ContainerStore, SandboxStore } from "@crib/core/metadata";
+import type { PluginHooks } from "@crib/core/nri";
+import { buildContainerSpec, createVolumeStore, type HostFeatures } from "@crib/core/spec";
+import { createTaskDeleter, createTaskServices, type ShimsOptions, type TaskServices } from "@crib/core/tasks";
+import { Code, StatusError } from "@crib/errdefs";
+import { bootId } from "@crib/linux";
+import type { SandboxController } from "@crib/sandboxer";
+
+import type { DaemonConfig } from "./config/types.ts";
+import type { Log } from "./log.ts";
+import type { DaemonImages } from "./open-images.ts";
+
+/** What containers stand on. */
+export interface ContainerParts {
+  readonly config: DaemonConfig;
+  readonly instance: string;
+  readonly sandboxes: SandboxStore;
+  readonly containers: ContainerStore;
+  readonly imageParts: DaemonImages;
+  readonly controllers: ReadonlyMap<string, SandboxController>;
+  readonly shims: ShimsOptions;
+  readonly hooks: PluginHooks;
+  readonly features: HostFeatures;
+  readonly straysEnded: Promise<void>;
+  readonly log: Log;
+}
+
+/** The containers of a daemon and what runs them. Disposing of it leaves every container running. */
+export interface DaemonContainers extends AsyncDisposable {
+  readonly containers: ContainerService;
+  readonly services: TaskServices;
+  readonly stdio: Stdio;
+}
+
+/** Builds what containers are made of. Nothing is done for any before `reattach`. */
+export function openContainers(parts: ContainerParts): DaemonContainers {
+  const { config, instance, sandboxes, imageParts, controllers, hooks, features, log } = parts;
+  const { images, snapshots, trees } = imageParts;
+  const services = createTaskServices({
+    controllerOf: (sandboxId) => {
+      const { name, controller } = sandboxes.get(sandboxId).plan.handler;
+      const found = controllers.get(controller);
+      if (found) return found;
+      throw new StatusError(Code.FailedPrecondition, `runtime handler "${name}": no controller named "${controller}"`);
+    },
+  });
+  const stdio = createStdio({
+    log: (level, message, fields) => log[level](fields, message),
+    endStdin: async (id) => {
+      const { signal } = new AbortController();
+      const { tasks } = await services.of(parts.containers.get(id).plan.sandboxId, signal);
+      await tasks.closeStdin(id, "", signal);
+    },
+  });
+  const { ignoreImageDefinedVolumes } = config.containers.spec;
+  const endHelpers = createTaskStrays(instance);
+  const exits = new TaskExits({ services, ended: (id, end) => containers.taskEnded(id, end) });
+  const rows = createContainerRows({
+    store: parts.containers,
+    deps: {
+      stateDir: config.state,
+      images,
+      snapshots,
+      volumes: createVolumeStore({ images, snapshots, trees, ignoreImageDefinedVolumes }),
+      buildSpec: (input) => buildContainerSpec(input),
+      features,
+      specOptions: config.containers.spec,
+      stdio,
+      services,
+      remains: createTaskDeleter(parts.shims, (sandboxId) => sandboxes.get(sandboxId).plan.handler),
+      endHelpers,
+      hooks,
+      findSandbox: (id) => sandboxes.find(id),
+      findContainer: (id) => parts.containers.find(id),
+      exits,
+      clocks: new StopClocks(),
+      sessions: new Map(),
+      log,
+    },
+    faults: parseFaults(process.env["CRIB_FAULTS"]),
+    budgets: { do: config.flow.budgetsMs, undo: config.flow.undoBudgetsMs },
+    endStrays: endHelpers,
+  });
+  const { maxLogLineBytes: maxLineBytes, logLimit: limit } = config.containers;
+  const containers: ContainerService = new ContainerService({
+    instance,
+    bootId: bootId(),
+    planning: { rootDir: config.root, stateDir: config.state, log: { maxLineBytes, ...(limit && { limit }) } },
+    rows,
+    straysEnded: parts.straysEnded,
+    retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),
+    runBudgetMs: config.flow.runPodSandboxBudgetMs,
+    log,
+  });
+  return {
+    containers,
+    services,
+    stdio,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await containers.close(0);
+      services.close();
+      await stdio.close();
+    },
+  };
+}
