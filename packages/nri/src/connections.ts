@@ -78,11 +78,7 @@ export class Connections {
       const launched = await launchPlugin(installed, this.#log);
       this.#launched.add(launched);
       const lost = await this.#accept(launched.socket, installed.config, installed);
-      // A plugin that lost its connection is of no use any more.
-      void lost.closed.then(async () => {
-        await launched.end();
-        this.#launched.delete(launched);
-      });
+      void this.#endWith(lost, launched);
     } catch (error) {
       this.#log("error", "NRI plugin not started", { plugin: fullName, why: (error as Error).message });
     }
@@ -91,10 +87,7 @@ export class Connections {
   async #accept(socket: Duplex, config: string, identity: PluginIdentity | undefined): Promise<Plugin> {
     const plugin = new Plugin(socket, this.#context, identity);
     this.#open.add(plugin);
-    void plugin.closed.then((why) => {
-      this.#open.delete(plugin);
-      this.#log("info", "NRI plugin gone", { plugin: plugin.fullName, why });
-    });
+    void this.#forgetWhenClosed(plugin);
     if (this.#closing !== undefined) plugin.close("the runtime ends");
     if (this.#open.size > maxConnections) plugin.close("there are too many connections");
     try {
@@ -109,14 +102,24 @@ export class Connections {
     return plugin;
   }
 
+  async #forgetWhenClosed(plugin: Plugin): Promise<void> {
+    const why = await plugin.closed;
+    this.#open.delete(plugin);
+    this.#log("info", "NRI plugin gone", { plugin: plugin.fullName, why });
+  }
+
+  /** A plugin that lost its connection is of no use any more. */
+  async #endWith(plugin: Plugin, launched: LaunchedPlugin): Promise<void> {
+    await plugin.closed;
+    await launched.end();
+    this.#launched.delete(launched);
+  }
+
   /** One plugin at a time: it learns of everything there is, and of nothing twice. */
   async #join(plugin: Plugin): Promise<void> {
     const before = this.#joining;
     const joined = before.then(() => this.#synchronize(plugin));
-    this.#joining = joined.then(
-      () => {},
-      () => {}, // told to whoever waits for this very one
-    );
+    this.#joining = settled(joined);
     const updates = await joined;
     const { fullName, events } = plugin.info;
     this.#log("info", "NRI plugin joined", { plugin: fullName, events });
@@ -159,4 +162,9 @@ export class Connections {
     // A call with an error has no reply, so the ids are in its words.
     throw new StatusError(Code.Aborted, `updating containers: failed for ${ids.join(", ")}`);
   }
+}
+
+/** Settles when work has ended, however: its outcome is told to whoever waits for the work itself. */
+async function settled(work: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([work]);
 }

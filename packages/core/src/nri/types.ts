@@ -1,7 +1,9 @@
+import type { NriLog } from "@crib/nri";
 import type { RuntimeSpec } from "@crib/oci-spec";
 
 import type { ContainerRecord, ContainerResources } from "../containers/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
+import type { HostFeatures, SpecOptions } from "../spec/types.ts";
 
 /** A change of the limits of a container other than the one that an event is of. */
 export interface PluginUpdate {
@@ -54,4 +56,26 @@ export interface PluginHooks {
   ): Promise<readonly PluginUpdate[]>;
   /** Never throws. */
   removeContainer(sandbox: SandboxRecord | undefined, container: ContainerRecord, signal: AbortSignal): Promise<void>;
+}
+
+/** Hooks over NRI, and what starts it. */
+export interface NriHooks extends PluginHooks {
+  /** Lets plugins in. To be called once, when pods and containers of an earlier daemon are known again. Errors: those of `Nri.start`. */
+  start(): Promise<void>;
+}
+
+/** What hooks over NRI need. */
+export interface NriHooksDeps {
+  /** All there are, whatever their state. */
+  readonly sandboxes: () => readonly SandboxRecord[];
+  readonly containers: () => readonly ContainerRecord[];
+  /** The OCI specification of a container as JSON; undefined when its bundle is gone. */
+  readonly spec: (containerId: string) => Promise<string | undefined>;
+  /** Changes limits without asking plugins again. NotFound for an unknown container. */
+  readonly update: (containerId: string, resources: ContainerResources, signal: AbortSignal) => Promise<void>;
+  /** Ends a container without grace. An unknown id succeeds. */
+  readonly stop: (containerId: string, signal: AbortSignal) => Promise<void>;
+  readonly features: HostFeatures;
+  readonly options: SpecOptions;
+  readonly log: NriLog;
 }

@@ -70,12 +70,13 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== "";
 }
 
-function setFields<T extends object>(
-  message: T | undefined,
+function setFields(
+  message: LinuxMemory | LinuxCPU | undefined,
   claims: Readonly<Record<string, Claim>>,
 ): readonly Claim[] {
   if (message === undefined) return [];
-  return Object.entries(claims).flatMap(([key, claim]) => (isSet(message[key as keyof T]) ? [claim] : []));
+  const values = new Map<string, unknown>(Object.entries(message));
+  return Object.entries(claims).flatMap(([key, claim]) => (isSet(values.get(key)) ? [claim] : []));
 }
 
 function overlay<T extends object>(under: T | undefined, over: T | undefined): T | undefined {

@@ -37,7 +37,7 @@ export async function tell(plugin: Plugin, event: NotifyEvent, subject: Subject,
   if (!plugin.usesStateChange) {
     try {
       // What all requests of events have in common is the subject.
-      const method = methods[event] as DescMethodUnary<DescMessage, DescMessage>;
+      const method = methods[event] as DescMethodUnary;
       await plugin.call(method, subject as MessageInitShape<DescMessage>, call);
       return;
     } catch (error) {

@@ -160,7 +160,7 @@ class Stub implements StubPlugin {
         return answer?.(request, context) ?? {};
       };
     }
-    return handlers as ServiceHandlers<typeof PluginService>;
+    return handlers;
   }
 
   async #synchronize(

@@ -39,14 +39,10 @@ export function checkOwners(options: DefaultValidatorOptions, request: ValidateC
 }
 
 function refusesSeccomp(options: DefaultValidatorOptions, container: Container): boolean {
-  switch (container.linux?.seccompProfile?.profileType) {
-    case ProfileType.RUNTIME_DEFAULT:
-      return options.rejectRuntimeDefaultSeccomp;
-    case ProfileType.LOCALHOST:
-      return options.rejectCustomSeccomp;
-    default:
-      return options.rejectUnconfinedSeccomp;
-  }
+  const kind = container.linux?.seccompProfile?.profileType;
+  if (kind === ProfileType.RUNTIME_DEFAULT) return options.rejectRuntimeDefaultSeccomp;
+  if (kind === ProfileType.LOCALHOST) return options.rejectCustomSeccomp;
+  return options.rejectUnconfinedSeccomp;
 }
 
 /**
