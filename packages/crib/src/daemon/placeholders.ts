@@ -19,19 +19,5 @@ export const noStreaming: Pick<StreamingServer, "exec" | "attach" | "portForward
 };
 
 function missing(what: string): never {
-  throw new StatusError(Code.Unimplemented, `${what}: this version of crib runs pod sandboxes only`);
-}
-
-function notFound(id: string): never {
-  throw new StatusError(Code.NotFound, `container "${id}": not found`);
-}
-
-/** Ends with the signal, without an item. */
-function never(signal: AbortSignal): AsyncIterable<never> {
-  const ended = new Promise<{ readonly done: true; readonly value: undefined }>((resolve) => {
-    const end = (): void => resolve({ done: true, value: undefined });
-    if (signal.aborted) end();
-    else signal.addEventListener("abort", end, { once: true });
-  });
-  return { [Symbol.asyncIterator]: () => ({ next: () => ended }) };
+  throw new StatusError(Code.Unimplemented, `${what}: not composed yet`);
 }
