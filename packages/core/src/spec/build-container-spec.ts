@@ -13,6 +13,7 @@ import { containerAnnotations } from "./process/container-annotations.ts";
 import { containerCapabilities } from "./process/container-capabilities.ts";
 import { containerNamespaces, userMappings } from "./process/container-namespaces.ts";
 import { containerRlimits } from "./process/container-rlimits.ts";
+import { ownHardLimits } from "./process/hard-limits.ts";
 import { hiddenPaths } from "./process/hidden-paths.ts";
 import { processArgs } from "./process/process-args.ts";
 import { processEnv } from "./process/process-env.ts";
@@ -83,23 +84,31 @@ export async function buildContainerSpec(input: SpecInput): Promise<BuiltSpec> {
 type ConfinedProcess = Omit<Process, "user"> & Pick<LinuxSpec, "seccomp">;
 
 /** The process, whoever runs it, and what confines it. */
-async function confinedProcess({ plan, sandbox, image, features, options }: SpecInput): Promise<ConfinedProcess> {
+async function confinedProcess({
+  plan,
+  sandbox,
+  image,
+  rootfs,
+  features,
+  options,
+}: SpecInput): Promise<ConfinedProcess> {
   const { security, tty } = plan;
   // A user namespace begins with all capabilities, whatever its maker has.
-  const available =
-    sandbox.plan.userNamespace === undefined ? (features.capabilities ?? heldCapabilities()) : knownCapabilities;
+  const held = features.capabilities ?? heldCapabilities();
+  const available = sandbox.plan.userNamespace === undefined ? held : knownCapabilities;
   const capabilities = containerCapabilities(security, available);
   const { privileged } = security;
   const [seccomp, apparmorProfile] = await Promise.all([
     containerSeccomp(security.seccomp, { privileged, seccomp: features.seccomp, bounding: capabilities.bounding }),
     containerAppArmor(security.apparmor, { privileged, apparmor: features.apparmor }),
   ]);
-  const rlimits = containerRlimits(options.rlimits);
+  const mayRaise = held.includes("CAP_SYS_RESOURCE") || Object.keys(options.rlimits).length === 0;
+  const rlimits = containerRlimits(options.rlimits, mayRaise ? undefined : ownHardLimits());
   return {
     terminal: tty,
     args: processArgs(plan, image),
     env: processEnv({ tty, hostname: sandbox.plan.hostname, image: image.env, asked: plan.envs }),
-    cwd: workingDirectory(plan.workingDir, image.workingDir),
+    cwd: workingDirectory(plan.workingDir, image.workingDir, rootfs),
     capabilities,
     noNewPrivileges: security.noNewPrivileges,
     // Always set: it would else be that of the shim, which the kernel shall spare.

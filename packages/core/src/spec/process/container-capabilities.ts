@@ -33,11 +33,9 @@ export function containerCapabilities(
   available: readonly string[],
 ): Required<Capabilities> {
   const { add, drop, addAmbient } = security.capabilities;
-  const ambientAsked = named(addAmbient);
-  const wanted = security.privileged
-    ? [...available]
-    : [...baseOf(add, drop, available), ...named(add), ...ambientAsked];
-  const dropped = new Set(security.privileged ? [] : named(drop));
+  const [added, removed, ambientAsked] = [named(add), named(drop), named(addAmbient)];
+  const wanted = security.privileged ? available : [...baseOf(add, drop, available), ...added, ...ambientAsked];
+  const dropped = new Set(security.privileged ? [] : removed);
   const isAvailable = new Set(available);
   const isKept = (name: string): boolean => isAvailable.has(name) && !dropped.has(name);
   const all = [...new Set(wanted)].filter(isKept);

@@ -5,6 +5,9 @@ import { readUserFile } from "./read-user-file.ts";
 import { findPasswd, groupEntries, type PasswdEntry } from "./user-database.ts";
 import { isNumberLike, userNumber } from "./user-number.ts";
 
+/** NGROUPS_MAX of the kernel. */
+const maxGroups = 65_536;
+
 /** Whom a request asks to run as. */
 export type UserRequest = Pick<
   ContainerSecurity,
@@ -25,7 +28,14 @@ export async function containerUser(request: UserRequest, imageUser: string, roo
   const { uid, gid, name } = resolve(wanted, passwd, group);
   const listed = request.supplementalGroups.map((id) => checkedNumber(`${id}`, "supplemental group"));
   const merged = request.supplementalGroupsPolicy === "merge" && name !== undefined ? groupsOf(name, group) : [];
-  return { uid, gid, additionalGids: [...new Set([gid, ...merged, ...listed])] };
+  const additionalGids = [...new Set([gid, ...merged, ...listed])];
+  if (additionalGids.length > maxGroups) {
+    throw new StatusError(
+      Code.InvalidArgument,
+      `resolving the user: ${additionalGids.length} groups, the kernel takes ${maxGroups}`,
+    );
+  }
+  return { uid, gid, additionalGids };
 }
 
 interface WantedUser {
