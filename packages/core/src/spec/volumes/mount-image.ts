@@ -1,4 +1,4 @@
-import { closeSync, constants as fsConstants, fstatSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -103,7 +103,7 @@ async function bindSubPath(place: string, subPath: string, target: string): Prom
 
 function openSubPath(place: string, subPath: string): number {
   try {
-    return openInRoot(place, subPath, openPath | fsConstants.O_NONBLOCK);
+    return openInRoot(place, subPath, openPath);
   } catch (reason) {
     if (!hasCode(reason, Code.NotFound)) throw reason;
     throw new StatusError(Code.NotFound, `sub path "${subPath}": the image has nothing there`, { cause: reason });
