@@ -109,7 +109,7 @@ class TaskServicesOfDaemon implements TaskServices {
 
   async #connect(sandboxId: string, leaving: AbortSignal, signal: AbortSignal): Promise<TaskService> {
     const { controllerOf, dial = dialShim, namespace = "k8s.io", connectMs = 5_000 } = this.#options;
-    const endpoint = await controllerOf(sandboxId).endpoint(sandboxId, signal);
+    const endpoint = await waitFor(controllerOf(sandboxId).endpoint(sandboxId, signal), signal);
     const link = await dial({ id: sandboxId, endpoint, namespace, timeoutMs: connectMs }, signal);
     const close = (): void => void link.close();
     if (leaving.aborted) {

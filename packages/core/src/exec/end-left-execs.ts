@@ -1,0 +1,74 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { Code, hasCode, StatusError } from "@crib/errdefs";
+
+import type { TaskLog, TaskService } from "../tasks/types.ts";
+
+/** A container that runs since before this daemon, and how its shim is asked. */
+export interface LeftExecs {
+  readonly containerId: string;
+  readonly bundleDir: string;
+  readonly service: Pick<TaskService, "tasks">;
+  readonly log: TaskLog;
+}
+
+/** Where the FIFOs of an additional process are, below its container's bundle. */
+export function execDir(bundleDir: string, execId?: string): string {
+  return join(bundleDir, "exec", execId ?? "");
+}
+
+/**
+ * Ends what an earlier daemon ran in a container and removes its FIFOs: nobody can have its streams any more. To be called
+ * when a running container is taken over, before anything new is run in it. Idempotent. Errors of the shim are logged,
+ * and then the FIFOs stay for the next time.
+ */
+export async function endLeftExecs(left: LeftExecs, signal: AbortSignal): Promise<void> {
+  const dir = execDir(left.bundleDir);
+  const execIds = await listExecs(dir);
+  await Promise.all(execIds.map((execId) => endExec(left, execId, signal)));
+}
+
+async function listExecs(dir: string): Promise<readonly string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw StatusError.from(error, `looking for execs in "${dir}"`);
+  }
+}
+
+async function endExec(left: LeftExecs, execId: string, signal: AbortSignal): Promise<void> {
+  const { containerId, bundleDir, service, log } = left;
+  const { tasks } = service;
+  try {
+    const isRunning = await isKilled(() => tasks.kill({ id: containerId, execId, signal: 9 }, signal));
+    if (isRunning) await tasks.wait(containerId, execId, signal, { timeoutMs: killMs });
+    await ignoring(Code.NotFound, tasks.delete(containerId, execId, signal));
+    await rm(execDir(bundleDir, execId), { recursive: true, force: true });
+  } catch (error) {
+    log("warn", "exec of an earlier daemon is left", { containerId, execId, error: (error as Error).message });
+  }
+}
+
+/** For a killed process to show in the shim. */
+const killMs = 2_000;
+
+/** False when there is nothing to kill: it has ended, was never started, or is unknown. */
+async function isKilled(kill: () => Promise<void>): Promise<boolean> {
+  try {
+    await kill();
+    return true;
+  } catch (error) {
+    if (hasCode(error, Code.NotFound) || hasCode(error, Code.FailedPrecondition)) return false;
+    throw error;
+  }
+}
+
+async function ignoring(code: Code, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!hasCode(error, code)) throw error;
+  }
+}

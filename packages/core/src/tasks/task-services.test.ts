@@ -1,0 +1,141 @@
+import { equal, notEqual, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as tick } from "node:timers/promises";
+
+import { Code, StatusError } from "@crib/errdefs";
+import type { TaskEndpoint } from "@crib/sandboxer";
+
+import { createTaskServices, type TaskDialer, type TaskLink, type TaskServicesOptions } from "./task-services.ts";
+import type { TaskClient, TaskServices } from "./types.ts";
+
+const endpoint: TaskEndpoint = { protocol: "ttrpc", address: "unix:///run/none.sock", version: 3 };
+
+/** A link that a test can lose. */
+class FakeLink implements TaskLink {
+  readonly tasks = {} as TaskClient;
+  readonly closed: Promise<StatusError>;
+  readonly lose: () => void;
+  isClosed = false;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<StatusError>();
+    this.closed = promise;
+    this.lose = () => resolve(new StatusError(Code.Unavailable, "lost"));
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.lose();
+  }
+}
+
+interface Scene {
+  readonly services: TaskServices;
+  readonly links: FakeLink[];
+  readonly asked: string[];
+}
+
+function scene(options: Partial<TaskServicesOptions> = {}, before: () => Promise<void> = async () => {}): Scene {
+  const links: FakeLink[] = [];
+  const asked: string[] = [];
+  const dial: TaskDialer = async () => {
+    await before();
+    const link = new FakeLink();
+    links.push(link);
+    return link;
+  };
+  const controller = {
+    endpoint: async (id: string): Promise<TaskEndpoint> => {
+      asked.push(id);
+      return endpoint;
+    },
+  };
+  return { services: createTaskServices({ controllerOf: () => controller, dial, ...options }), links, asked };
+}
+
+const never = new AbortController().signal;
+const hang = (): Promise<never> => new Promise(() => {});
+
+test("callers at the same time and later ones share one connection of their pod", async () => {
+  const { services, links, asked } = scene();
+  const [first, second] = await Promise.all([services.of("a", never), services.of("a", never)]);
+  equal(first, second);
+  equal(await services.of("a", never), first);
+  notEqual(await services.of("b", never), first);
+  equal(links.length, 2);
+  equal(asked.join(), "a,b");
+});
+
+test("a lost connection is made anew, and the loss is told", async () => {
+  const { services, links } = scene();
+  const first = await services.of("a", never);
+  links[0]?.lose();
+  equal((await first.closed).code, Code.Unavailable);
+  await tick();
+  notEqual(await services.of("a", never), first);
+  equal(links.length, 2);
+});
+
+test("a caller that leaves does not take the connection from those who wait", async () => {
+  const opened = Promise.withResolvers<void>();
+  const { services, links } = scene({}, () => opened.promise);
+  const impatient = new AbortController();
+  const left = services.of("a", impatient.signal);
+  const staying = services.of("a", never);
+  impatient.abort();
+  await rejects(left, { code: Code.Canceled });
+  opened.resolve();
+  equal((await staying).sandboxId, "a");
+  equal(links.length, 1);
+});
+
+test("a shim that dies between the answer and the dial is asked for once more, and only once", async () => {
+  let failures = 1;
+  const gone = async (): Promise<void> => {
+    if (failures-- > 0) throw new StatusError(Code.NotFound, "nobody listens");
+  };
+  const { services, asked } = scene({}, gone);
+  await services.of("a", never);
+  equal(asked.length, 2);
+  failures = 2;
+  await rejects(services.of("b", never), { code: Code.NotFound, message: /sandbox "b".*nobody listens/ });
+  await services.of("b", never); // a failure is not remembered
+});
+
+test("a controller that hangs, or has no such pod, is an error of the call", async () => {
+  const hung = createTaskServices({ controllerOf: () => ({ endpoint: hang }), openMs: 20 });
+  await rejects(hung.of("a", never), { code: Code.DeadlineExceeded, message: /sandbox "a"/ });
+  const controllerOf = (): never => {
+    throw new StatusError(Code.NotFound, "no such sandbox");
+  };
+  await rejects(createTaskServices({ controllerOf }).of("a", never), { code: Code.NotFound });
+});
+
+test("an endpoint that is not spoken yet is Unimplemented", async () => {
+  const grpc: TaskEndpoint = { protocol: "grpc", address: "vsock://3:1024", version: 3 };
+  const services = createTaskServices({ controllerOf: () => ({ endpoint: async () => grpc }) });
+  await rejects(services.of("a", never), { code: Code.Unimplemented });
+});
+
+test("forget closes the connection, or the dial that is under way, and the pod can be asked for again", async () => {
+  const opened = Promise.withResolvers<void>();
+  const { services, links } = scene({}, () => opened.promise);
+  const dialing = services.of("a", never);
+  await tick(); // past the controller
+  services.forget("a");
+  opened.resolve();
+  await rejects(dialing, { code: Code.Canceled });
+  equal(links[0]?.isClosed, true);
+  await services.of("a", never);
+  services.forget("a");
+  equal(links[1]?.isClosed, true);
+  services.forget("unknown");
+});
+
+test("close closes all of them and ends the service", async () => {
+  const { services, links } = scene();
+  await Promise.all(["a", "b"].map((id) => services.of(id, never)));
+  services.close();
+  equal(links.map(({ isClosed }) => isClosed).join(), "true,true");
+  await rejects(services.of("a", never), { code: Code.Canceled });
+});
