@@ -13,9 +13,12 @@ export class PluginList {
 
   add(plugin: Plugin): void {
     this.#plugins = [...this.#plugins, plugin].toSorted((a, b) => (a.index < b.index ? -1 : Number(a.index > b.index)));
-    void plugin.closed.then(() => {
-      this.#plugins = this.#plugins.filter((other) => other !== plugin);
-    });
+    void this.#removeWhenClosed(plugin);
+  }
+
+  async #removeWhenClosed(plugin: Plugin): Promise<void> {
+    await plugin.closed;
+    this.#plugins = this.#plugins.filter((other) => other !== plugin);
   }
 
   /** Those that an event is for. */

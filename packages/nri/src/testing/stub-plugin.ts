@@ -76,6 +76,8 @@ export interface StubPlugin extends AsyncDisposable {
     update: readonly MessageInitShape<typeof ContainerUpdateSchema>[],
     evict?: readonly MessageInitShape<typeof ContainerEvictionSchema>[],
   ): Promise<void>;
+  /** Reads nothing any more, and stays. */
+  stopReading(): void;
   /** Ends the connection at once. */
   close(): Promise<void>;
 }
@@ -102,6 +104,7 @@ class Stub implements StubPlugin {
   readonly synchronized: Promise<StubSet>;
   readonly closed: Promise<string>;
   readonly #options: StubOptions;
+  readonly #socket: Duplex;
   readonly #trunk: Trunk;
   readonly #runtime: TtrpcClient;
   readonly #synchronized = Promise.withResolvers<StubSet>();
@@ -110,6 +113,7 @@ class Stub implements StubPlugin {
 
   constructor(socket: Duplex, options: StubOptions) {
     this.#options = options;
+    this.#socket = socket;
     this.#trunk = new Trunk(socket);
     const server = createTtrpcServer();
     server.handle(PluginService, this.#handlers());
@@ -130,6 +134,10 @@ class Stub implements StubPlugin {
     evict: readonly MessageInitShape<typeof ContainerEvictionSchema>[] = [],
   ): Promise<void> {
     await this.#runtime.unary(Runtime.method.updateContainers, { update: [...update], evict: [...evict] });
+  }
+
+  stopReading(): void {
+    this.#socket.pause();
   }
 
   async close(): Promise<void> {

@@ -21,7 +21,7 @@ export function adjustResources(
   devices: readonly LinuxDevice[],
   { features, options }: ResourceHost,
 ): SpecResources {
-  const rules = [...devices.filter(({ path }) => !path.startsWith("-")).flatMap(deviceRule)];
+  const rules = devices.filter(({ path }) => !path.startsWith("-")).flatMap(deviceRule);
   if (wanted !== undefined) rules.push(...wanted.devices.map(toRule));
   const limits = wanted && linuxResources(fromNriResources(wanted), features, options);
   const cpu = { ...before.cpu, ...limits?.cpu, ...realtime(wanted?.cpu) };
