@@ -117,7 +117,7 @@ export class LogThread {
   #settle(message: FromLogWorker & { readonly kind: "done" | "failed" }): void {
     const pending = this.#pending.get(message.number);
     this.#pending.delete(message.number);
-    if (this.#pending.size === 0) this.#worker?.unref();
+    if (this.#pending.size === 0 && !this.#isEnding) this.#worker?.unref();
     if (message.kind === "done") pending?.resolve();
     else pending?.reject(new StatusError(message.code, message.message));
   }

@@ -32,6 +32,8 @@ interface Lines {
 export class ContainerLog implements LineSink {
   readonly buffer: Buffer;
   used = 0;
+  /** The container is made to wait, so that it cannot end its unfinished lines. */
+  isHeldUp = false;
   readonly #id: string;
   readonly #path: string;
   readonly #file: LogFile;
@@ -112,7 +114,7 @@ export class ContainerLog implements LineSink {
 
   #release(): void {
     this.#timer = undefined;
-    const restMs = holdMs - (performance.now() - this.#lastWriteMs);
+    const restMs = this.isHeldUp ? holdMs : holdMs - (performance.now() - this.#lastWriteMs);
     if (restMs > 1) this.#timer = setTimeout(() => this.#release(), restMs);
     else this.writeHeld();
   }

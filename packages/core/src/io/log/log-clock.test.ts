@@ -50,8 +50,8 @@ test("each time is later than the one before, whatever the clock does in a secon
 
 test("a second is carried over", () => {
   const { set, clock } = setUp(start);
-  ok(set(999, 999.999_99).startsWith("2026-11-21T07:23:59.9999"));
-  for (let count = 0; count < 1_000; count += 1) clock.advance();
+  ok(set(999, 999.999).startsWith("2026-11-21T07:23:59.99999"));
+  for (let count = 0; count < 2_000; count += 1) clock.advance();
   match(clock.header.toString("latin1"), /^2026-11-21T07:24:00\.00000\d{4}Z$/);
 });
 

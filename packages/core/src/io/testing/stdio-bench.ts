@@ -76,12 +76,15 @@ export class StdioBench implements AsyncDisposable {
     return await this.stdio.open(this.request(log, change), t.signal);
   }
 
-  /** Runs a shell command whose outputs, and input, are the container's FIFOs, both ends open as a shim has them. */
-  start(command: string, { paths }: ContainerStdio): ChildProcess {
+  /** Runs a shell command whose outputs are the container's FIFOs, both ends open as a shim has them. It finds its input at `$STDIN`. */
+  start(command: string, { paths }: Pick<ContainerStdio, "paths">): ChildProcess {
     const stderr = paths.stderr === "" ? "2>&1" : `2>"${paths.stderr}"`;
-    const stdin = paths.stdin === "" ? "</dev/null" : `<"${paths.stdin}"`;
-    const script = `exec 8<>"${paths.stdout}" ${paths.stderr === "" ? "" : `9<>"${paths.stderr}"`}\n(${command}) >"${paths.stdout}" ${stderr} ${stdin} 8>&- 9>&-`;
-    const child = spawn("bash", ["-c", script], { stdio: ["ignore", "ignore", "inherit"], detached: true });
+    const script = `exec 8<>"${paths.stdout}" ${paths.stderr === "" ? "" : `9<>"${paths.stderr}"`}\n(${command}) >"${paths.stdout}" ${stderr} 8>&- 9>&-`;
+    const child = spawn("bash", ["-c", script], {
+      env: { PATH: process.env["PATH"], STDIN: paths.stdin },
+      stdio: ["ignore", "ignore", "inherit"],
+      detached: true,
+    });
     this.#children.add(child);
     child.once("exit", () => this.#children.delete(child));
     return child;
@@ -90,7 +93,7 @@ export class StdioBench implements AsyncDisposable {
   /** As `start`, to the command's end and until all of it is written. */
   async run(command: string, streams: ContainerStdio): Promise<void> {
     const child = this.start(command, streams);
-    await once(child, "exit");
+    await untilExit(child);
     if (!(await streams.drained(20_000))) throw new Error("the output did not end");
   }
 
@@ -104,6 +107,11 @@ export class StdioBench implements AsyncDisposable {
     await this.stdio.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** Settles when a process has ended, at once when it has. */
+export async function untilExit(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
 /** Descriptors of this process. */

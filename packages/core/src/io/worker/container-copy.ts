@@ -78,6 +78,7 @@ export class ContainerCopy {
   #schedule(): void {
     const waitMs = this.#limit?.waitMs(performance.now()) ?? 0;
     const isHeldUp = waitMs > 0 || this.#untakenBytes >= maximumUntakenBytes;
+    if (this.#log !== undefined) this.#log.isHeldUp = isHeldUp;
     for (const reader of this.#readers.values()) {
       if (isHeldUp) reader.pause();
       else reader.resume();
