@@ -1,0 +1,214 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+
+import { Code } from "@crib/errdefs";
+import { ContainerState } from "@crib/wire/cri";
+
+import { eventually } from "../support/eventually.ts";
+import { busyboxImage } from "../support/images/busybox.ts";
+import { startImageNode } from "../support/images/image-node.ts";
+import { needsRoot } from "../support/needs-root.ts";
+import type { Node } from "../support/node.ts";
+import type { Pod } from "../support/pod.ts";
+
+const { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState;
+
+/** A node with an image that has a shell. */
+async function startScene(t: TestContext): Promise<{ readonly node: Node; readonly image: string }> {
+  const { node, serve, images } = await startImageNode(t);
+  const image = serve(busyboxImage());
+  await images.pull(image);
+  return { node, image };
+}
+
+const sleeper = "trap 'echo asked; exit 3' TERM; while :; do sleep 0.1; done";
+
+interface Scene {
+  readonly node: Node;
+  readonly image: string;
+}
+
+async function create(
+  { node, image }: Scene,
+  pod: Pod,
+  name: string,
+  script: string,
+  more: object = {},
+): Promise<string> {
+  const config = {
+    metadata: { name, attempt: 0 },
+    image: { image },
+    command: ["/bin/sh", "-c", script],
+    logPath: `${name}.log`,
+    ...more,
+  };
+  const request = { podSandboxId: pod.id, config, sandboxConfig: pod.config };
+  return (await node.cri.runtime.createContainer(request)).containerId;
+}
+
+async function run(scene: Scene, pod: Pod, name: string, script: string, more: object = {}): Promise<string> {
+  const containerId = await create(scene, pod, name, script, more);
+  await scene.node.cri.runtime.startContainer({ containerId });
+  return containerId;
+}
+
+async function statusOf({ node }: Scene, containerId: string) {
+  const { status, info } = await node.cri.runtime.containerStatus({ containerId, verbose: true });
+  if (!status) throw new Error(`container ${containerId} has no status`);
+  return { ...status, pid: (JSON.parse(info["info"] ?? "{}") as { readonly pid: number }).pid };
+}
+
+async function untilExited(scene: Scene, containerId: string, withinMs = 10_000) {
+  return await eventually(withinMs, async () => {
+    const status = await statusOf(scene, containerId);
+    equal(status.state, CONTAINER_EXITED);
+    return status;
+  });
+}
+
+function logOf(pod: Pod, name: string): string {
+  return readFileSync(join(pod.config.logDirectory ?? "", `${name}.log`), "utf8");
+}
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+}
+
+test("a container runs, writes its log, exits with its code and is removed", needsRoot, async (t) => {
+  const scene = await startScene(t);
+  const { runtime } = scene.node.cri;
+  const pod = await scene.node.runPod();
+  const containerId = await create(scene, pod, "app", "echo hello; exit 7");
+  equal(await create(scene, pod, "app", "echo hello; exit 7"), containerId);
+  await rejects(create(scene, pod, "app", "echo other"), { code: Code.AlreadyExists });
+  equal((await statusOf(scene, containerId)).state, CONTAINER_CREATED);
+  await runtime.startContainer({ containerId });
+  const { exitCode, reason, createdAt, startedAt, finishedAt } = await untilExited(scene, containerId);
+  deepEqual([exitCode, reason], [7, "Error"]);
+  ok(createdAt < startedAt && startedAt <= finishedAt);
+  ok(logOf(pod, "app").endsWith(" stdout F hello\n"));
+  await rejects(runtime.startContainer({ containerId }), { code: Code.FailedPrecondition });
+  await runtime.removeContainer({ containerId });
+  await runtime.removeContainer({ containerId });
+  equal((await runtime.listContainers({})).containers.length, 0);
+});
+
+test("a stop asks once, waits, kills, and a shorter one shortens it", needsRoot, async (t) => {
+  const scene = await startScene(t);
+  const { runtime } = scene.node.cri;
+  const pod = await scene.node.runPod();
+  const polite = await run(scene, pod, "polite", sleeper);
+  await eventually(5_000, async () => equal((await statusOf(scene, polite)).state, CONTAINER_RUNNING));
+  await runtime.stopContainer({ containerId: polite, timeout: 30n });
+  const asked = await statusOf(scene, polite);
+  deepEqual([asked.state, asked.exitCode], [CONTAINER_EXITED, 3]);
+  match(logOf(pod, "polite"), /asked/);
+
+  const deaf = await run(scene, pod, "deaf", "trap 'echo heard' TERM; while :; do sleep 0.1; done");
+  const long = runtime.stopContainer({ containerId: deaf, timeout: 600n });
+  await eventually(5_000, async () => match(logOf(pod, "deaf"), /heard/));
+  await runtime.stopContainer({ containerId: deaf, timeout: 1n });
+  await long;
+  const killed = await statusOf(scene, deaf);
+  deepEqual([killed.exitCode, killed.reason], [137, "Error"]);
+  equal(logOf(pod, "deaf").match(/heard/g)?.length, 1);
+  await runtime.stopContainer({ containerId: deaf, timeout: 1n });
+});
+
+test("a program that is not there fails the start, and the container says so", needsRoot, async (t) => {
+  const scene = await startScene(t);
+  const { runtime } = scene.node.cri;
+  const pod = await scene.node.runPod();
+  const containerId = await create(scene, pod, "none", "", { command: ["/no/such/program"] });
+  await rejects(runtime.startContainer({ containerId }));
+  const { state, exitCode, reason, message } = await statusOf(scene, containerId);
+  deepEqual([state, exitCode, reason], [CONTAINER_EXITED, 128, "StartError"]);
+  match(message, /no\/such\/program/);
+  await runtime.removeContainer({ containerId });
+});
+
+test("containers outlive the daemon, and ends that nobody saw are told exactly", needsRoot, async (t) => {
+  const scene = await startScene(t);
+  const { node } = scene;
+  const pod = await node.runPod();
+  const stays = await run(scene, pod, "stays", "while :; do echo tick; sleep 0.1; done");
+  const ends = await run(scene, pod, "ends", "sleep 0.5; exit 42");
+  const { pid } = await statusOf(scene, stays);
+  const stop = node.cri.runtime.stopContainer({ containerId: await run(scene, pod, "asked", sleeper), timeout: 2n });
+  stop.catch(() => {}); // its daemon is killed
+  await node.kill();
+  const killedAt = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await node.restart();
+  const status = await statusOf(scene, stays);
+  deepEqual([status.state, status.pid], [CONTAINER_RUNNING, pid]);
+  const ended = await untilExited(scene, ends);
+  deepEqual([ended.exitCode, ended.reason], [42, "Error"]);
+  ok(Number(ended.finishedAt / 1_000_000n) < killedAt + 1_400, "the end is not the time of the restart");
+  const before = logOf(pod, "stays").length;
+  await eventually(5_000, async () => ok(logOf(pod, "stays").length > before));
+  await node.cri.runtime.stopContainer({ containerId: stays, timeout: 0n });
+  deepEqual((await statusOf(scene, stays)).exitCode, 137);
+});
+
+test("the death of a shim ends its containers for good, and the pod gets another", needsRoot, async (t) => {
+  const scene = await startScene(t);
+  const { node } = scene;
+  const pod = await node.runPod();
+  const first = await run(scene, pod, "first", sleeper);
+  const second = await run(scene, pod, "second", sleeper);
+  const pids = [(await statusOf(scene, first)).pid, (await statusOf(scene, second)).pid];
+  const { process: shim } = JSON.parse(readFileSync(join(node.state, "tasks", pod.id, "shim.json"), "utf8")) as {
+    readonly process: { readonly pid: number };
+  };
+  process.kill(shim.pid, "SIGKILL");
+  for (const id of [first, second]) {
+    const { exitCode, reason, message } = await untilExited(scene, id, 3_000);
+    deepEqual([exitCode, reason], [137, "Error"]);
+    match(message, /shim/);
+  }
+  deepEqual(pids.map(isAlive), [false, false]);
+  ok(!existsSync(`/run/containerd/runc/k8s.io/${first}`));
+  equal((await pod.status()).state, 0);
+  const third = await run(scene, pod, "third", "exit 5");
+  equal((await untilExited(scene, third)).exitCode, 5);
+});
+
+test("a container that takes too much memory is OOMKilled; limits can be changed", needsRoot, async (t) => {
+  const scene = await startScene(t);
+  const { runtime } = scene.node.cri;
+  const pod = await scene.node.runPod();
+  const linux = { resources: { memoryLimitInBytes: 16n * 1024n * 1024n, cpuShares: 100n } };
+  const containerId = await run(scene, pod, "greedy", "dd if=/dev/zero of=/dev/null bs=64M count=100", { linux });
+  const { exitCode, reason } = await untilExited(scene, containerId);
+  deepEqual([exitCode, reason], [137, "OOMKilled"]);
+
+  const other = await run(scene, pod, "other", sleeper, { linux });
+  await runtime.updateContainerResources({ containerId: other, linux: { cpuShares: 200n } });
+  const { resources, pid } = await statusOf(scene, other);
+  equal(resources?.linux?.cpuShares, 200n);
+  equal(resources.linux.memoryLimitInBytes, 16n * 1024n * 1024n);
+  const cgroup = /^\d+:[^:]*\bcpu\b[^:]*:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "latin1"))?.[1];
+  if (cgroup !== undefined) equal(readFileSync(`/sys/fs/cgroup/cpu${cgroup}/cpu.shares`, "latin1"), "200\n");
+});
+
+for (const handler of ["", "paused"]) {
+  test(`the end of a pod ends its containers, handler "${handler}"`, needsRoot, async (t) => {
+    const scene = await startScene(t);
+    const { runtime } = scene.node.cri;
+    const pod = await scene.node.runPod({ handler });
+    const runs = await run(scene, pod, "runs", sleeper);
+    const waits = await create(scene, pod, "waits", sleeper);
+    const { pid } = await statusOf(scene, runs);
+    await pod.stop();
+    ok(!isAlive(pid));
+    equal((await statusOf(scene, runs)).state, CONTAINER_EXITED);
+    equal((await statusOf(scene, waits)).state, CONTAINER_CREATED);
+    await rejects(runtime.startContainer({ containerId: waits }), { code: Code.FailedPrecondition });
+    await rejects(create(scene, pod, "late", sleeper), { code: Code.FailedPrecondition });
+    await pod.remove();
+    equal((await runtime.listContainers({})).containers.length, 0);
+  });
+}
