@@ -75,10 +75,68 @@ export interface PodUsage {
   readonly network?: { readonly defaultInterface: string; readonly interfaces: readonly InterfaceUsage[] };
 }
 
+/** Figures that only the metrics calls tell, named as cAdvisor's; counters and bytes. What the host does not account for is absent. */
+export interface UsageDetails {
+  readonly cpu?: {
+    readonly userNanos?: bigint;
+    readonly systemNanos?: bigint;
+    /** Periods of the CPU quota that have passed; absent or zero without a quota. */
+    readonly periods?: bigint;
+    readonly throttledPeriods?: bigint;
+    readonly throttledNanos?: bigint;
+  };
+  readonly memory?: {
+    readonly cacheBytes?: bigint;
+    readonly kernelBytes?: bigint;
+    readonly mappedFileBytes?: bigint;
+    readonly maxUsageBytes?: bigint;
+    /** Times that the limit was reached. */
+    readonly limitHits?: bigint;
+  };
+  /** Processes that were ended for lack of memory. */
+  readonly oomKills?: bigint;
+  readonly hugepages?: readonly {
+    /** `2MB` and so on. */
+    readonly pageSize: string;
+    readonly usageBytes: bigint;
+    readonly maxUsageBytes?: bigint;
+  }[];
+  readonly blockIo?: readonly {
+    readonly major: number;
+    readonly minor: number;
+    /** `/dev/sda`; empty where it has no name. */
+    readonly device: string;
+    readonly readBytes: bigint;
+    readonly writeBytes: bigint;
+    readonly reads: bigint;
+    readonly writes: bigint;
+  }[];
+  /** Of all its processes together. */
+  readonly processes?: {
+    readonly threads?: bigint;
+    readonly fileDescriptors?: bigint;
+    readonly sockets?: bigint;
+    /** Soft limit of open files of the first process. */
+    readonly openFilesLimit?: bigint;
+  };
+  /** The file system of the writable layer. */
+  readonly filesystem?: {
+    readonly device: string;
+    readonly limitBytes: bigint;
+    readonly inodes: bigint;
+    readonly inodesFree: bigint;
+  };
+}
+
 /** Usage of pods and containers. Reading is cheap: one that is gone meanwhile costs only its own figures. */
 export interface Stats {
   /** NotFound where the container is gone. */
   container(record: ContainerRecord, signal: AbortSignal): Promise<ContainerUsage>;
+  /**
+   * What the metrics calls tell besides, for a running container; dearer than `container`, since it looks at each process. NotFound
+   * where it is gone. Absent where nobody can tell.
+   */
+  details?(record: ContainerRecord, signal: AbortSignal): Promise<UsageDetails>;
   /** NotFound or Unavailable where the pod is going away. */
   pod(record: SandboxRecord, signal: AbortSignal): Promise<PodUsage>;
 }

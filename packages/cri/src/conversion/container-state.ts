@@ -4,13 +4,14 @@ import { ContainerState } from "@crib/wire/cri";
 const { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED, CONTAINER_UNKNOWN } = ContainerState;
 
 /**
- * The state that the CRI shows. One that has ended says so as soon as its exit is known, also while its remains are given back;
- * one that is on its way out runs until then. Rows whose undo failed are unknown.
+ * The state that the CRI shows. A container whose remains are being given back still runs for clients, since its log is not whole
+ * before; when that cannot be done it has exited all the same. One whose creation could not be undone is unknown.
  */
-export function toContainerState({ state, facts }: ContainerRecord): ContainerState {
+export function toContainerState({ state, facts, problem }: ContainerRecord): ContainerState {
+  const ended = facts.exit !== undefined;
   if (state === "creating") return CONTAINER_UNKNOWN;
-  if (state === "exited" || facts.exit) return CONTAINER_EXITED;
-  if (state === "running" || state === "ending") return CONTAINER_RUNNING;
-  if (state === "removing" && facts.startedAt !== undefined) return CONTAINER_UNKNOWN;
-  return CONTAINER_CREATED;
+  if (state === "created" || state === "starting") return CONTAINER_CREATED;
+  if (state === "running") return CONTAINER_RUNNING;
+  if (state === "ending") return ended && problem ? CONTAINER_EXITED : CONTAINER_RUNNING;
+  return ended ? CONTAINER_EXITED : CONTAINER_CREATED;
 }

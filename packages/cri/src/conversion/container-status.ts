@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ContainerRecord } from "@crib/core/containers";
-import { type ContainerStatusSchema, type Mount, type MountSchema, Signal } from "@crib/wire/cri";
+import { ContainerState, type ContainerStatusSchema, type Mount, type MountSchema, Signal } from "@crib/wire/cri";
 
 import { decodeContainerConfig } from "./container-config.ts";
 import { toResources } from "./container-resources.ts";
@@ -18,7 +18,6 @@ export function toContainerStatus(record: ContainerRecord): Status {
   return {
     id,
     metadata: { name: plan.name, attempt: plan.attempt },
-    state: toContainerState(record),
     createdAt: toNanoseconds(record.createdAt),
     image: toContainerImage(record, facts.image?.reference || plan.image),
     imageRef: facts.image?.digest || imageId,
@@ -34,15 +33,17 @@ export function toContainerStatus(record: ContainerRecord): Status {
   };
 }
 
-/** When it ran, and how it ended. The message of a row that cannot be finished is what stands in the way. */
-function toLife({
-  facts,
-  problem,
-}: ContainerRecord): Pick<Status, "startedAt" | "finishedAt" | "exitCode" | "reason" | "message"> {
-  const { exit, startedAt } = facts;
+/** When it ran, and how it ended once it is shown as ended. The message of a row that cannot be finished is what stands in the way. */
+function toLife(
+  record: ContainerRecord,
+): Pick<Status, "state" | "startedAt" | "finishedAt" | "exitCode" | "reason" | "message"> {
+  const { facts, problem } = record;
+  const state = toContainerState(record);
+  const exit = state === ContainerState.CONTAINER_EXITED ? facts.exit : undefined;
   const standing = problem ? `${problem.flow}: ${problem.message}` : "";
   return {
-    startedAt: startedAt === undefined ? 0n : toNanoseconds(startedAt),
+    state,
+    startedAt: facts.startedAt === undefined ? 0n : toNanoseconds(facts.startedAt),
     ...(exit && { finishedAt: toNanoseconds(exit.exitedAt), exitCode: exit.exitCode, reason: exit.reason }),
     message: exit?.message || standing,
   };

@@ -1,13 +1,13 @@
 import type { ContainerRecord } from "@crib/core/containers";
 import type { SandboxRecord } from "@crib/core/sandbox";
-import type { ContainerUsage, PodUsage } from "@crib/core/stats";
-import { Code, hasCode, StatusError } from "@crib/errdefs";
+import type { ContainerUsage, PodUsage, UsageDetails } from "@crib/core/stats";
 import type { ContainerStatsFilter, PodSandboxStatsFilter } from "@crib/wire/cri";
 
 import type { CriDeps } from "../types.ts";
 import { filterContainers } from "./filter-containers.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
 import { mapParallel } from "./map-parallel.ts";
+import { orNone } from "./or-none.ts";
 
 /** How many pods or containers are asked at a time: each answer reads a dozen files. */
 const parallel = 16;
@@ -16,6 +16,8 @@ const parallel = 16;
 export interface MeasuredContainer {
   readonly record: ContainerRecord;
   readonly usage: ContainerUsage | undefined;
+  /** Only where they were asked for, of containers that run. */
+  readonly details?: UsageDetails | undefined;
 }
 
 /** The usage of a pod and its containers. */
@@ -67,20 +69,4 @@ async function measure(
   // What cannot be measured is still shown, unless that is because it is gone.
   const known = new Set(list().map(({ id }) => id));
   return measured.filter(({ record, usage }) => usage !== undefined || known.has(record.id));
-}
-
-async function orNone<T>(
-  { log }: CriDeps,
-  fields: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-  read: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (reason) {
-    signal.throwIfAborted();
-    const gone = hasCode(reason, Code.NotFound) || hasCode(reason, Code.Unavailable);
-    if (!gone) log.warn({ ...fields, error: StatusError.from(reason).message }, "usage cannot be read");
-    return undefined;
-  }
 }

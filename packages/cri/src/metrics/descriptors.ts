@@ -44,15 +44,23 @@ const help: Readonly<Record<string, string>> = {
   container_network_transmit_packets_dropped_total: "Packets dropped while sending",
   container_network_transmit_packets_total: "Packets sent",
   container_oom_events_total: "Processes ended for lack of memory",
+  container_pressure_cpu_stalled_seconds_total: "Seconds in which all processes waited for CPU time",
+  container_pressure_cpu_waiting_seconds_total: "Seconds in which some process waited for CPU time",
+  container_pressure_io_stalled_seconds_total: "Seconds in which all processes waited for input and output",
+  container_pressure_io_waiting_seconds_total: "Seconds in which some process waited for input and output",
+  container_pressure_memory_stalled_seconds_total: "Seconds in which all processes waited for memory",
+  container_pressure_memory_waiting_seconds_total: "Seconds in which some process waited for memory",
   container_processes: "Processes",
   container_sockets: "Open sockets",
   container_spec_cpu_period: "Period of the CPU quota in microseconds",
+  container_spec_cpu_quota: "CPU quota in microseconds of each period",
   container_spec_cpu_shares: "CPU shares",
   container_spec_memory_limit_bytes: "Memory limit in bytes",
   container_spec_memory_swap_limit_bytes: "Swap limit in bytes",
   container_start_time_seconds: "Time of the start, in seconds since 1970",
   container_threads: "Threads",
   container_threads_max: "Limit of threads; zero is none",
+  container_ulimits_soft: "Soft limits of the first process",
 };
 
 const extraLabels: Readonly<Record<string, readonly string[]>> = {
@@ -60,6 +68,7 @@ const extraLabels: Readonly<Record<string, readonly string[]>> = {
   container_hugetlb_max_usage_bytes: ["pagesize"],
   container_hugetlb_usage_bytes: ["pagesize"],
   container_memory_failures_total: ["failure_type", "scope"],
+  container_ulimits_soft: ["ulimit"],
 };
 
 /** The labels that a metric has beyond those of all. */
@@ -69,7 +78,7 @@ function labelsOf(name: string): readonly string[] {
   return extraLabels[name] ?? [];
 }
 
-/** Every metric that a pod may have; which ones it has depends on what the host accounts for. */
+/** Every metric that a pod or container may have; which ones it has depends on what the host accounts for. */
 export const metricDescriptors: readonly MessageInitShape<typeof MetricDescriptorSchema>[] = Object.entries(help).map(
   ([name, text]) => ({ name, help: text, labelKeys: [...baseLabels, ...labelsOf(name)] }),
 );

@@ -1,5 +1,5 @@
 import { batches } from "../conversion/batches.ts";
-import { listPodUsage } from "../lookup/list-usage.ts";
+import { listPodDetails } from "../lookup/list-details.ts";
 import { metricsWeight, toPodSandboxMetrics } from "../metrics/pod-sandbox-metrics.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
@@ -9,7 +9,7 @@ export const streamPodSandboxMetrics: RuntimeRpc<"streamPodSandboxMetrics"> = as
   _request,
   { signal },
 ) {
-  for (const batch of batches(await listPodUsage(deps, undefined, signal), metricsWeight)) {
+  for (const batch of batches(await listPodDetails(deps, signal), metricsWeight)) {
     yield { podSandboxMetrics: batch.map(toPodSandboxMetrics) };
   }
 };

@@ -247,7 +247,13 @@ test("a value that is no UTF-8 is shown as such, one with a byte order mark is l
 test("the working directory is absolute and no descriptor of the runtime (CVE-2024-21626)", () => {
   refuses({ workingDir: "app" }, 'config.working_dir: "app" is not an absolute path');
   refuses({ workingDir: "/a\nb" }, 'config.working_dir: "/a\\nb" has a control character');
-  const descriptors = ["/proc/self/fd/7", "/proc/self/fd", "//proc/./self/fd/7/", "/proc/1/fd/3", "/x/../proc/self/fd/8/"];
+  const descriptors = [
+    "/proc/self/fd/7",
+    "/proc/self/fd",
+    "//proc/./self/fd/7/",
+    "/proc/1/fd/3",
+    "/x/../proc/self/fd/8/",
+  ];
   for (const workingDir of [...descriptors, "/proc/thread-self/fd/1", "/proc/1/task/1/fd/1", "/dev/fd/9"]) {
     refuses({ workingDir }, `config.working_dir: "${workingDir}" is a descriptor of the runtime`);
   }
