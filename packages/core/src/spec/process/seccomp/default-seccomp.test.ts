@@ -78,6 +78,12 @@ test("a system call has one rule only, unless all have conditions", () => {
   }
 });
 
+test("programs of the processor's other architectures run too, where libseccomp knows the processor", () => {
+  deepEqual(defaultSeccomp([], "x64").architectures, ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]);
+  deepEqual(defaultSeccomp([], "arm64").architectures, ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]);
+  equal(defaultSeccomp([], "vax").architectures, undefined);
+});
+
 test("each profile is new", () => {
   const [first, second] = [defaultSeccomp([]), defaultSeccomp([])];
   deepEqual(first, second);

@@ -32,9 +32,9 @@ const personalities = [0x0, 0x8, 0x2_00_00, 0x2_00_08, 0xff_ff_ff_ff];
  * capabilities in its bounding set. All that is not allowed fails with EPERM, `clone3` without CAP_SYS_ADMIN with ENOSYS so
  * that C libraries fall back to `clone`, whose flags can be looked at.
  *
- * One difference: there `socketcall` of 32-bit programs goes round the rules for socket families, since libseccomp allows
- * the same call there without looking at the family. Here it is ENOSYS: such programs must use `socket` itself, which
- * Linux has for them since 4.3. Freshly made for each call.
+ * Two differences. There, `socketcall` of 32-bit programs goes round the rules for socket families, since libseccomp allows
+ * the same call there without looking at the family; here it is ENOSYS, and such programs must use `socket` itself, which
+ * Linux has for them since 4.3. And x32 programs do not run. Freshly made for each call.
  */
 export function defaultSeccomp(bounding: readonly string[], nodeArch: string = process.arch): SeccompProfile {
   const architecture = seccompArchitecture(nodeArch);
