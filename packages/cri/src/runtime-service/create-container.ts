@@ -2,7 +2,6 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import { getSandbox } from "../lookup/get-sandbox.ts";
 import { checkContainerRequest } from "../validation/container/container-request.ts";
-import { findHandler } from "../validation/runtime-handler.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
 /**
@@ -12,7 +11,8 @@ import type { RuntimeRpc } from "./rpc.ts";
 export const createContainer: RuntimeRpc<"createContainer"> = async (deps, request, { signal }) => {
   const sandbox = getSandbox(deps.sandboxes, request.podSandboxId);
   if (sandbox.state !== "ready") throw new StatusError(Code.FailedPrecondition, `sandbox "${sandbox.id}": not ready`);
-  const { recursiveReadOnlyMounts } = findHandler(deps.handlers, sandbox.plan.handler.name);
+  const handler = deps.handlers.all.find((offered) => offered.handler.name === sandbox.plan.handler.name);
+  const recursiveReadOnlyMounts = handler?.recursiveReadOnlyMounts ?? false;
   const checked = checkContainerRequest(request, { sandbox, recursiveReadOnlyMounts });
   return { containerId: await deps.containers.create(checked, signal) };
 };

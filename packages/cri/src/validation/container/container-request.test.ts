@@ -10,7 +10,7 @@ import {
   CreateContainerRequestSchema,
   type LinuxContainerSecurityContextSchema,
   type MountSchema,
-  MountPropagation,
+  type MountPropagation,
   NamespaceMode,
   type PodSandboxConfigSchema,
   SecurityProfile_ProfileType as ProfileType,
@@ -282,7 +282,7 @@ test("stop signals are known, stdin_once without stdin means nothing", () => {
 });
 
 const mount = (more: MessageInitShape<typeof MountSchema>): Config => ({
-  mounts: [{ containerPath: "/data", hostPath: "/srv", ...more } as MessageInitShape<typeof MountSchema>],
+  mounts: [{ containerPath: "/data", hostPath: "/srv", ...more }],
 });
 
 test("mounts have a place and a source", () => {

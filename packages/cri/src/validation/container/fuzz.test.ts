@@ -100,6 +100,6 @@ test("through the socket too, every hostile container is made or refused by a co
     );
     codes.add(error === undefined ? 0 : (error as { code: number }).code);
   }
-  for (const code of codes) ok([0, Code.InvalidArgument].includes(code as never), String(code));
+  for (const code of codes) ok(code === 0 || code === Code.InvalidArgument, String(code));
   equal(server.logged.filter(({ level }) => level === "error").length, 0);
 });
