@@ -22,6 +22,8 @@ const isText = (value: unknown): value is string => typeof value === "string";
 const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
 const isAction = (value: unknown): value is string => isText(value) && actions.has(value);
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isSafeInteger(value);
+/** Larger ones, which the specification has, would not survive JSON here: a comparison must not silently be with another. */
+const isOperand = (value: unknown): boolean => isNumber(value) && value >= 0;
 const isAbsentOr = (value: unknown, is: (value: unknown) => boolean): boolean => value === undefined || is(value);
 
 function isRule(value: unknown): boolean {
@@ -39,15 +41,15 @@ function isCondition(value: unknown): boolean {
   return (
     isObject(value) &&
     isNumber(value["index"]) &&
-    typeof value["value"] === "number" &&
-    isAbsentOr(value["valueTwo"], (number) => typeof number === "number") &&
+    isOperand(value["value"]) &&
+    isAbsentOr(value["valueTwo"], isOperand) &&
     isText(value["op"])
   );
 }
 
 /**
  * Reads a seccomp profile in the form of the OCI runtime specification. InvalidArgument when it is no JSON, has no
- * default action, or a rule is not well formed; `name` is quoted in the message.
+ * default action, or a rule is not well formed, which numbers of 2^53 and more are too; `name` is quoted in the message.
  */
 export function parseSeccompProfile(text: string, name: string): SeccompProfile {
   const refuse = (why: string, cause?: unknown): StatusError =>
@@ -66,6 +68,6 @@ export function parseSeccompProfile(text: string, name: string): SeccompProfile 
   const rules = value["syscalls"];
   if (!isAbsentOr(rules, Array.isArray)) throw refuse("syscalls is not a list");
   const bad = ((rules ?? []) as unknown[]).findIndex((rule) => !isRule(rule));
-  if (bad !== -1) throw refuse(`rule ${bad + 1} is not well formed`);
+  if (bad !== -1) throw refuse(`rule ${bad + 1} is not well formed (numbers are whole and below 2^53)`);
   return value as unknown as SeccompProfile;
 }

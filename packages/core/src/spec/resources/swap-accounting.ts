@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const known = new Map<1 | 2, boolean>();
@@ -7,16 +7,23 @@ const known = new Map<1 | 2, boolean>();
 export function hasSwapAccounting(cgroupVersion: 1 | 2): boolean {
   const before = known.get(cgroupVersion);
   if (before !== undefined) return before;
-  const found =
-    cgroupVersion === 1
-      ? existsSync("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes")
-      : existsSync(join("/sys/fs/cgroup", ownCgroup(), "memory.swap.max"));
+  const found = cgroupVersion === 1 ? limitsSwapV1("/sys/fs/cgroup") : limitsSwapV2("/sys/fs/cgroup", "/proc/swaps");
   known.set(cgroupVersion, found);
   return found;
 }
 
-/** The root of the hierarchy has no limits, so the file is looked for where this process is, else in systemd's own cgroup. */
-function ownCgroup(): string {
-  const own = /^0::(\/.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
-  return own === "/" ? "/init.scope" : own;
+/** With cgroup v1 (kernel documentation, admin-guide/cgroup-v1/memory.rst, "Memory+Swap limit"). */
+export function limitsSwapV1(root: string): boolean {
+  return existsSync(join(root, "memory/memory.memsw.limit_in_bytes"));
+}
+
+/**
+ * With cgroup v2: as some cgroup that has limits of memory shows, which the root has not; before there is one, whether the
+ * kernel knows swap at all.
+ */
+export function limitsSwapV2(root: string, swaps: string): boolean {
+  const example = readdirSync(root, { withFileTypes: true }).find(
+    (entry) => entry.isDirectory() && existsSync(join(root, entry.name, "memory.max")),
+  );
+  return existsSync(example === undefined ? swaps : join(root, example.name, "memory.swap.max"));
 }
