@@ -13,6 +13,13 @@ const setxattrCall = library.func("setxattr", "int", [memory, memory, memory, "s
   size: number,
   flags: number,
 ) => number;
+const lsetxattrCall = library.func("lsetxattr", "int", [
+  memory,
+  memory,
+  memory,
+  "size_t",
+  "int",
+]) as typeof setxattrCall;
 const getxattrCall = library.func("getxattr", "long", [memory, memory, memory, "size_t"]) as (
   path: Bytes,
   name: Bytes,
@@ -39,6 +46,11 @@ function errno(): number {
 
 export function setxattr(path: Bytes, name: Bytes, value: Bytes): number {
   return setxattrCall(path, name, value, value.byteLength, 0) < 0 ? errno() : 0;
+}
+
+/** Of a link itself. */
+export function lsetxattr(path: Bytes, name: Bytes, value: Bytes): number {
+  return lsetxattrCall(path, name, value, value.byteLength, 0) < 0 ? errno() : 0;
 }
 
 export function fsetxattr(fd: number, name: Bytes, value: Bytes): number {
