@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -6,9 +7,9 @@ import { test } from "node:test";
 import { Code } from "@crib/errdefs";
 import type { Mount } from "@crib/oci-spec";
 
-import type { SpecMounts } from "../types.ts";
+import type { SpecInput, SpecMounts } from "../types.ts";
 import { containerMounts } from "./container-mounts.ts";
-import { mountRequest, MountScene, type SceneChanges } from "./testing/mount-scene.ts";
+import { mountRequest, MountScene, needsRoot, type SceneChanges } from "./testing/mount-scene.ts";
 
 const ids = {
   uids: [{ containerId: 0, hostId: 100_000, length: 65_536 }],
@@ -234,3 +235,49 @@ test("an image mount comes from where it was prepared, read-only", async (t) => 
   });
   await rejects(containerMounts(scene.input({ plan: { mounts } })), { code: Code.Internal });
 });
+
+test(
+  "with SELinux what is asked for gets the container's label, the host's own files never do",
+  needsRoot,
+  async (t) => {
+    const scene = new MountScene(t);
+    for (const name of ["asked", "not", "hosts", "volume"]) scene.directory(`${name}/below`);
+    const relabelled = { selinuxRelabel: true };
+    const mounts = [
+      mountRequest(scene.path("asked"), "/asked", relabelled),
+      mountRequest(scene.path("not"), "/not"),
+      mountRequest(scene.path("hosts"), "/etc/hosts", relabelled),
+    ];
+    const volumes = [{ containerPath: "/volume", source: scene.path("volume"), readonly: false }];
+    const sandbox = {
+      security: { selinux: { user: "", role: "", type: "", level: "s0:c1,c2" } },
+    } as SceneChanges["sandbox"];
+    const input = (selinux: boolean): SpecInput =>
+      scene.input({ plan: { mounts }, volumes, features: { selinux }, ...(sandbox && { sandbox }) });
+    const labels = (): readonly string[] => {
+      const script = `import os,sys
+print(*[p for p in sys.argv[1:] if b"s0:c1,c2" in (os.getxattr(p, "security.selinux") if "security.selinux" in os.listxattr(p) else b"")])`;
+      const paths = [
+        "asked",
+        "asked/below",
+        "not",
+        "hosts",
+        "hosts/below",
+        "volume/below",
+        "sandbox/hosts",
+        "sandbox/hostname",
+      ];
+      const found = execFileSync("python3", ["-c", script, ...paths], { cwd: scene.dir, encoding: "utf8" });
+      return found.trim().split(" ");
+    };
+    await containerMounts(input(false));
+    deepEqual(labels(), [""]);
+    await containerMounts(input(true));
+    deepEqual(labels(), ["asked", "asked/below", "volume/below", "sandbox/hostname"]);
+    const forbidden = [mountRequest("/etc/", "/host", relabelled)];
+    const run = containerMounts(
+      scene.input({ plan: { mounts: forbidden }, features: { selinux: true }, ...(sandbox && { sandbox }) }),
+    );
+    await rejects(run, { code: Code.InvalidArgument, message: /"\/etc"/ });
+  },
+);

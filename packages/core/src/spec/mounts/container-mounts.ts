@@ -1,11 +1,13 @@
 import { type Mount as HostMount, readMounts } from "@crib/linux";
 import type { Mount } from "@crib/oci-spec";
 
+import { selinuxLabels } from "../process/selinux-labels.ts";
 import type { PreparedVolume, SpecInput, SpecMounts } from "../types.ts";
 import { cleanContainerPath } from "./container-path.ts";
 import { defaultMounts } from "./default-mounts.ts";
 import { inMountingOrder, withoutReplaced } from "./mount-order.ts";
-import { podFiles } from "./pod-files.ts";
+import { podFileNames, podFiles } from "./pod-files.ts";
+import { relabel } from "./relabel.ts";
 import { requestedMount } from "./requested-mount.ts";
 
 /**
@@ -23,15 +25,33 @@ export async function containerMounts(input: SpecInput): Promise<SpecMounts> {
     Promise.all(mounts.map((mount) => requestedMount(mount, input, table))),
   ]);
   const requestedMounts = requested.map(({ mount }) => mount);
+  const asked = requestedMounts.filter(
+    (_, index) => mounts[index]?.selinuxRelabel === true && mounts[index].image === undefined,
+  );
   const standard = withoutReplaced([...withoutReplaced(defaults, files), ...files], requestedMounts);
   const own = [...standard, ...requestedMounts];
+  const standardFiles = files.filter((file) => standard.includes(file));
   const volumes = withoutReplaced(input.volumes.filter(({ image }) => image === undefined).map(volumeMount), own);
+  await relabelAll(input, [...standardFiles, ...asked, ...volumes]);
   const propagations = requested.map(({ rootfsPropagation }) => rootfsPropagation);
   const rootfsPropagation = (["shared", "slave"] as const).find((kind) => propagations.includes(kind));
   return {
     mounts: inMountingOrder([...own, ...volumes]),
     ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
   };
+}
+
+/**
+ * What is to bear the container's label does. What somebody mounts in the place of a file of the pod never does, since it may be the host's own
+ * (CVE-2021-43816); nor does the host's shared memory.
+ */
+async function relabelAll(input: SpecInput, mounts: readonly Mount[]): Promise<void> {
+  const label = selinuxLabels(input)?.mount;
+  if (label === undefined) return;
+  const { rootDir, hostIpc, shmPath } = input.sandbox.plan;
+  const isKept = ({ destination, source = "" }: Mount): boolean =>
+    (podFileNames.has(destination) && !source.startsWith(`${rootDir}/`)) || (hostIpc && source === shmPath);
+  await Promise.all(mounts.filter((mount) => !isKept(mount)).map(({ source = "" }) => relabel(source, label)));
 }
 
 function volumeMount({ containerPath, source, readonly }: PreparedVolume): Mount {

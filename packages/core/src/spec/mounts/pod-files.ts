@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { hasCode, Code, StatusError } from "@crib/errdefs";
 import type { Mount } from "@crib/oci-spec";
@@ -8,14 +8,17 @@ import type { SpecInput } from "../types.ts";
 import { canIdmap } from "./runtime-mounts.ts";
 import { specIdMappings } from "./spec-id-mappings.ts";
 
+/** Where files of the pod are in its containers. */
+export const podFileNames: ReadonlySet<string> = new Set(["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]);
+
 /** What the pod's containers share: hostname, hosts, resolv.conf and shared memory, those of them that are there. */
 export async function podFiles(input: SpecInput): Promise<readonly Mount[]> {
   const { rootDir, shmPath } = input.sandbox.plan;
   const access = input.plan.security.readonlyRootfs ? "ro" : "rw";
-  const files = ["hostname", "hosts", "resolv.conf"].map((name) => ({
-    destination: `/etc/${name}`,
+  const files = [...podFileNames].map((destination) => ({
+    destination,
     type: "bind",
-    source: join(rootDir, name),
+    source: join(rootDir, basename(destination)),
     options: ["rbind", "rprivate", access, ...mapped(input).options],
     ...mapped(input).mappings,
   }));

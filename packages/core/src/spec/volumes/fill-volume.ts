@@ -2,6 +2,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { StatusError } from "@crib/errdefs";
+import { copyTree } from "@crib/linux";
 
 import type { ContainerPlan } from "../../containers/types.ts";
 import type { PreparedVolume } from "../types.ts";
@@ -18,6 +19,14 @@ export interface DeclaredVolume {
   readonly rootfs: string;
 }
 
+/**
+ * Files and directories that are copied at once: most volumes have nothing in the image, or a few files, for which no thread need
+ * be started.
+ */
+const stepsAtOnce = 24;
+/** Milliseconds that they may take, should the disk be slow. */
+const atOnceMs = 4;
+
 /** Makes a directory for a declared volume, with what the image has there. Whoever owns the files in the container owns their copies. */
 export async function fillVolume(
   { trees }: Pick<VolumeStoreDeps, "trees">,
@@ -26,12 +35,31 @@ export async function fillVolume(
 ): Promise<PreparedVolume> {
   const source = join(volumePlaces(plan).declared, String(index));
   try {
-    await mkdir(source, { mode: 0o755 });
-    // The umask must not decide, where the image has nothing.
-    await chmod(source, 0o755);
-    await trees.copyTree(rootfs, path, source, signal);
+    await makeDirectory(source);
+    if (!copyAtOnce(rootfs, path, source)) {
+      await trees.removeTree(source, signal);
+      await makeDirectory(source);
+      await trees.copyTree(rootfs, path, source, signal);
+    }
   } catch (reason) {
     throw StatusError.from(reason, `filling volume "${path}"`);
   }
   return { containerPath: path, source, readonly: false };
+}
+
+/** False when it is more than a little, which leaves a part of it. */
+function copyAtOnce(rootfs: string, path: string, target: string): boolean {
+  const steps = copyTree(rootfs, path, target);
+  const end = performance.now() + atOnceMs;
+  for (let count = 0; count < stepsAtOnce && performance.now() < end; count += 1) {
+    if (steps.next().done === true) return true;
+  }
+  steps.return(false);
+  return false;
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o755 });
+  // The umask must not decide, where the image has nothing.
+  await chmod(path, 0o755);
 }

@@ -225,6 +225,49 @@ test("a declared volume has what the image has there, and nothing of the host", 
   deepEqual(await bench.left(), []);
 });
 
+test("a large volume is copied in a thread, whole", needsRoot, async (t) => {
+  const bench = await open(t);
+  const from = bench.scene.directory("rootfs/large");
+  for (let index = 0; index < 200; index += 1) writeFileSync(join(from, `f${index}`), "x".repeat(index));
+  execFileSync("sh", ["-c", "mkdir -m 700 d && chown 3:4 d && ln f7 d/link"], { cwd: from });
+  const plan = bench.plan();
+  const [made] = await bench.prepare(plan, ["/large"]);
+  equal(execFileSync("diff", ["-r", from, made?.source ?? ""], { encoding: "utf8" }), "");
+  deepEqual([statSync(join(made?.source ?? "", "d")).uid, statSync(join(made?.source ?? "", "f7")).nlink], [3, 2]);
+  await bench.release(plan);
+  deepEqual(await bench.left(), []);
+});
+
+test("release takes what a daemon left that died at any point", needsRoot, async (t) => {
+  const bench = await open(t);
+  await bench.store.pull();
+  const { scene, store, volumes } = bench;
+  const plan = bench.plan({ mounts: [image("busybox", "etc")] });
+  const key = "container-image-0";
+  const moments: readonly (() => Promise<void>)[] = [
+    async () => {},
+    async () => void store.images.prepareSnapshot("busybox", { key, kind: "view", owner: "container" }),
+    async () => void scene.directory("tasks/container/volumes/0"),
+    async () => store.snapshots.mount(key, scene.path("tasks/container/volumes/0"), signal),
+    async () => void scene.directory("tasks/container/volumes/0-sub"),
+    async () =>
+      void execFileSync("mount", [
+        "--bind",
+        scene.path("tasks/container/volumes/0/etc"),
+        scene.path("tasks/container/volumes/0-sub"),
+      ]),
+    async () => void scene.directory("containers/container/volumes/0/half"),
+  ];
+  for (let count = 1; count <= moments.length; count += 1) {
+    for (const moment of moments.slice(0, count)) await moment();
+    await volumes.release("container", plan, signal);
+    deepEqual(await bench.left(), [], `after ${count}`);
+    await volumes.release("container", plan, signal);
+  }
+  execFileSync("rm", ["-r", scene.path("tasks"), scene.path("containers")]);
+  await volumes.release("container", plan, signal);
+});
+
 test("volumes of images are left alone where the configuration says so", async (t) => {
   const bench = await open(t, { ignoreImageDefinedVolumes: true });
   deepEqual(await bench.prepare(bench.plan(), ["/data"]), []);

@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 
-import { StatusError } from "@crib/errdefs";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { umountTree } from "@crib/linux";
 
 import type { ContainerPlan } from "../../containers/types.ts";
@@ -45,6 +45,8 @@ class DirectoryVolumeStore implements VolumeStore {
     const indexes = plan.mounts.flatMap(({ image }, index) => (image === undefined ? [] : [index]));
     try {
       for (const path of [images, declared]) {
+        // As with most containers; looking for mounts and removing are dear.
+        if (!(await isThere(path))) continue;
         await umountTree(path);
         // It does not enter mounts, should there be one again, and follows no link.
         await this.#deps.trees.removeTree(path, signal);
@@ -53,6 +55,16 @@ class DirectoryVolumeStore implements VolumeStore {
     } catch (reason) {
       throw StatusError.from(reason, `releasing volumes of container "${id}"`);
     }
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (reason) {
+    if (hasCode(StatusError.from(reason), Code.NotFound)) return false;
+    throw reason;
   }
 }
 
