@@ -7,7 +7,7 @@ import { ownerOf } from "@crib/core/sandbox";
 import { type ImageRows, readImageRows } from "./images/read-image-rows.ts";
 import { findDaemon } from "./processes/daemon-process.ts";
 import { type MarkedProcess, findMarkedProcesses } from "./processes/marked-processes.ts";
-import { readRows } from "./records/read-rows.ts";
+import { type ContainerRow, readRows } from "./records/read-rows.ts";
 import type { Held, LeakConfig, LeakContext } from "./types.ts";
 
 /** Fills in what a leak configuration leaves open. */
@@ -43,27 +43,39 @@ export async function openLeakContext(
   config: Required<LeakConfig>,
   instance: string | undefined,
 ): Promise<LeakContext> {
-  const { rows, unreadable } = await readRows(config.root);
+  const { rows, containers, unreadable } = await readRows(config.root);
   const byId = new Map(rows.map((row) => [row.id, row]));
+  const containersById = new Map(containers.map((row) => [row.id, row]));
   let marked: Promise<readonly MarkedProcess[]> | undefined;
   let daemon: Promise<number | undefined> | undefined;
   let images: Promise<ImageRows> | undefined;
   return {
     config,
     rows,
+    containers,
     unreadable,
     row: (id) => byId.get(id),
+    container: (id) => containersById.get(id),
     owns: (id) => instance !== undefined && ownerOf(id) === instance,
     unheld: (id: string, kind: Held): string | undefined => {
       const row = byId.get(id);
+      const container = containersById.get(id);
+      if (container) return unheldByContainer(container, kind);
       if (!row) return "no row has this id";
       // StopPodSandbox gave network and boundary back before it committed this state; only directories stay.
-      if (row.state === "notready" && kind !== "files") return `pod "${row.name}" is stopped`;
-      return undefined;
+      const endsWithStop = kind === "network" || kind === "process";
+      return row.state === "notready" && endsWithStop ? `pod "${row.name}" is stopped` : undefined;
     },
     marked: () => (marked ??= instance === undefined ? Promise.resolve([]) : findMarkedProcesses(instance)),
     hasDatabase: existsSync(join(config.root, "metadata.db")),
     images: () => (images ??= readImageRows(config.root)),
     daemon: () => (daemon ??= findDaemon(config.root)),
   };
+}
+
+function unheldByContainer({ name, state }: ContainerRow, kind: Held): string | undefined {
+  if (kind === "files") return undefined;
+  if (state === "exited") return `container "${name}" has ended`;
+  if (state === "created" && kind !== "rootfs") return `container "${name}" was not started`;
+  return undefined;
 }

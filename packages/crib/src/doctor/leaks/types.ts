@@ -1,6 +1,6 @@
 import type { ImageRows } from "./images/read-image-rows.ts";
 import type { MarkedProcess } from "./processes/marked-processes.ts";
-import type { SandboxRow } from "./records/read-rows.ts";
+import type { ContainerRow, SandboxRow } from "./records/read-rows.ts";
 
 /** Where to look for leaks, and whose. Only `root` and `state` name a daemon; the rest has the defaults of the configuration. */
 export interface LeakConfig {
@@ -42,12 +42,15 @@ export interface Finding {
   readonly why: string;
   readonly path?: string;
   readonly pid?: number;
-  /** The sandbox id by which it was attributed. */
+  /** The id of the sandbox or container by which it was attributed. */
   readonly rowId?: string;
 }
 
-/** What a row lets exist: `network` and `process` only until the pod is stopped, `files` until it is removed. */
-export type Held = "network" | "process" | "files";
+/**
+ * What a row lets exist. A pod's: `network` and `process` only until it is stopped, all else until it is removed. A container's: `process` and
+ * `runtime` (cgroup, state of the runtime, FIFOs) while it runs, `rootfs` until it has ended, `files` until it is removed.
+ */
+export type Held = "network" | "process" | "runtime" | "rootfs" | "files";
 
 /** What counters share: whose things are sought, and what the rows hold. */
 export interface LeakContext {
@@ -58,6 +61,8 @@ export interface LeakContext {
   readonly unheld: (id: string, kind: Held) => string | undefined;
   readonly row: (id: string) => SandboxRow | undefined;
   readonly rows: readonly SandboxRow[];
+  readonly container: (id: string) => ContainerRow | undefined;
+  readonly containers: readonly ContainerRow[];
   /** Names of things in the records that could not be read: database, single rows. */
   readonly unreadable: readonly string[];
   /** Whether there is a database at all. */

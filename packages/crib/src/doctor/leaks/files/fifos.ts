@@ -37,7 +37,7 @@ function isCountedWhole({ config, unheld }: LeakContext, path: string): boolean 
 
 function judge({ config, unheld }: LeakContext, path: string): readonly Finding[] {
   const [id] = idsIn(path.slice(config.state.length));
-  const why = id === undefined ? "it is in our state directory and no pod's" : unheld(id, "files");
+  const why = id === undefined ? "it is in our state directory and no pod's" : unheld(id, "runtime");
   if (why === undefined) return [];
   return [{ counter: "fifos", what: "FIFO", path, why, ...(id !== undefined && { rowId: id }) }];
 }

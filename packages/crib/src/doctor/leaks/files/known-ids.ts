@@ -7,9 +7,10 @@ import type { LeakContext } from "../types.ts";
 
 /** Every id of this daemon that has left any trace: rows, directories, namespaces, cgroups, runtime state, processes. */
 export async function findKnownIds(context: LeakContext): Promise<ReadonlySet<string>> {
-  const { config, rows, owns } = context;
+  const { config, rows, containers, owns } = context;
   const folders = [
     join(config.root, "sandboxes"),
+    join(config.root, "containers"),
     join(config.state, "sandboxes"),
     join(config.state, "tasks"),
     ...config.runtimeRoots.map((root) => join(root, config.namespace)),
@@ -18,6 +19,6 @@ export async function findKnownIds(context: LeakContext): Promise<ReadonlySet<st
   const pins = (await listDir(config.netnsDir)).map(({ name }) => idOfName(name));
   const cgroups = (await listPodCgroups()).map(({ id }) => id);
   const marked = (await context.marked()).map(({ row }) => row);
-  const all = [...rows.map(({ id }) => id), ...names, ...pins, ...cgroups, ...marked];
+  const all = [...[...rows, ...containers].map(({ id }) => id), ...names, ...pins, ...cgroups, ...marked];
   return new Set(all.filter((id): id is string => id !== undefined && owns(id)));
 }

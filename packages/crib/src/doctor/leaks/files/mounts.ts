@@ -3,7 +3,7 @@ import { realpath } from "node:fs/promises";
 import { readMounts } from "@crib/linux";
 
 import { idOfPath } from "../id-names.ts";
-import type { Finding, LeakContext, LeakCounter } from "../types.ts";
+import type { Finding, Held, LeakContext, LeakCounter } from "../types.ts";
 import { isOwned, listSnapshotMounts, type SnapshotMount } from "./snapshot-mounts.ts";
 
 /**
@@ -22,8 +22,7 @@ export const mounts: LeakCounter = {
     const ofPods = all.flatMap(({ mountPoint, type }) => {
       const id = idOf(mountPoint);
       if (id === undefined) return [];
-      // A pod's shim keeps its root file system until RemovePodSandbox; what else is mounted ends with StopPodSandbox.
-      const why = unheld(id, mountPoint.includes("/tasks/") ? "files" : "network");
+      const why = unheld(id, kindOf(mountPoint));
       if (why === undefined) return [];
       return [{ counter: "mounts", what: `mounted ${type}`, path: mountPoint, why, rowId: id }];
     });
@@ -33,6 +32,16 @@ export const mounts: LeakCounter = {
     return [...ofPods, ...(await unownedMounts(context, others))];
   },
 };
+
+/**
+ * A pod's shim keeps its root file system until RemovePodSandbox; what else is mounted of a pod ends with StopPodSandbox. A container's root
+ * file system ends with it, its volumes stay.
+ */
+function kindOf(mountPoint: string): Held {
+  if (mountPoint.includes("/containers/")) return "files";
+  if (!mountPoint.includes("/tasks/")) return "network";
+  return mountPoint.endsWith("/rootfs") ? "rootfs" : "files";
+}
 
 async function unownedMounts(context: LeakContext, mounts: readonly SnapshotMount[]): Promise<readonly Finding[]> {
   if (mounts.length === 0) return [];

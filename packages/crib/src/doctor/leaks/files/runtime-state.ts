@@ -11,7 +11,7 @@ export const runtimeState: LeakCounter = {
     for (const root of config.runtimeRoots) {
       const dir = join(root, config.namespace);
       for (const { name } of await listDir(dir)) {
-        const why = owns(name) ? unheld(name, "files") : undefined;
+        const why = owns(name) ? unheld(name, "runtime") : undefined;
         if (why === undefined) continue;
         findings.push({ counter: "runc-state", what: "state of the runtime", path: join(dir, name), why, rowId: name });
       }

@@ -6,7 +6,7 @@ export const cgroups: LeakCounter = {
   name: "cgroups",
   async find({ owns, unheld }): Promise<readonly Finding[]> {
     return (await listPodCgroups()).flatMap(({ id, path }) => {
-      const why = owns(id) ? unheld(id, "files") : undefined;
+      const why = owns(id) ? unheld(id, "runtime") : undefined;
       if (why === undefined) return [];
       return [{ counter: "cgroups", what: "cgroup", path, why, rowId: id }];
     });

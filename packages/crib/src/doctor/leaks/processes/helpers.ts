@@ -21,10 +21,11 @@ export const helpers: LeakCounter = {
 };
 
 /** A flow that was left half-way owns its helpers: the next daemon ends them before it goes on. */
-function unheldBy({ row }: LeakContext, { row: id }: MarkedProcess): string | undefined {
-  const state = row(id)?.state;
+function unheldBy({ row, container }: LeakContext, { row: id }: MarkedProcess): string | undefined {
+  const state = row(id)?.state ?? container(id)?.state;
   if (state === undefined) return "no row has this id";
-  if (state === "ready" || state === "notready") return "its flow has ended and the daemon is not its parent";
+  if (["ready", "notready", "created", "running", "exited"].includes(state))
+    return "its flow has ended and the daemon is not its parent";
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+import type { ContainerRecord, ContainerState } from "@crib/core/containers";
 import { type SandboxRecord, type SandboxState, isSandboxId } from "@crib/core/sandbox";
 import { StatusError } from "@crib/errdefs";
 
@@ -22,9 +23,20 @@ export interface SandboxRow {
   readonly namespaces: readonly string[];
 }
 
+/** What the counters need to know of the record of a container. */
+export interface ContainerRow {
+  readonly id: string;
+  readonly name: string;
+  readonly state: ContainerState;
+  /** It was being stopped, which the next daemon goes on with. */
+  readonly isStopping: boolean;
+  readonly problem?: ContainerRecord["problem"];
+}
+
 /** The rows of a daemon, running or not, and what of them could not be read. */
 export interface ReadRows {
   readonly rows: readonly SandboxRow[];
+  readonly containers: readonly ContainerRow[];
   readonly unreadable: readonly string[];
 }
 
@@ -45,36 +57,49 @@ export async function readRows(root: string): Promise<ReadRows> {
 function readDatabase(path: string): ReadRows {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
   try {
-    const stored = database.prepare("SELECT id, record FROM sandboxes").all() as { id: string; record: string }[];
-    const rows: SandboxRow[] = [];
     const unreadable: string[] = [];
-    for (const { id, record } of stored) {
-      try {
-        rows.push(toRow(JSON.parse(record) as SandboxRecord));
-      } catch (reason) {
-        unreadable.push(StatusError.from(reason, `reading the record of "${id}"`).message);
-      }
-    }
-    return { rows, unreadable };
+    const read = <T>(table: "sandboxes" | "containers", toEntry: (record: never) => T): readonly T[] => {
+      // A database of an earlier crib has no containers.
+      const hasTable = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table);
+      if (!hasTable) return [];
+      const stored = database.prepare(`SELECT id, record FROM ${table}`).all() as { id: string; record: string }[];
+      return stored.flatMap(({ id, record }) => {
+        try {
+          return [toEntry(JSON.parse(record) as never)];
+        } catch (reason) {
+          unreadable.push(StatusError.from(reason, `reading the record of "${id}"`).message);
+          return [];
+        }
+      });
+    };
+    return { rows: read("sandboxes", toRow), containers: read("containers", toContainerRow), unreadable };
   } finally {
     database.close();
   }
 }
 
 async function readCopies(root: string, unreadable: readonly string[]): Promise<ReadRows> {
-  const rows: SandboxRow[] = [];
   const problems = [...unreadable];
-  for (const { name } of await listDir(join(root, "sandboxes"))) {
-    if (!isSandboxId(name)) continue;
-    try {
-      const text = await readFile(join(root, "sandboxes", name, "record.json"), "utf8");
-      rows.push(toRow((JSON.parse(text) as { readonly record: SandboxRecord }).record));
-    } catch (reason) {
-      if ((reason as NodeJS.ErrnoException).code === "ENOENT") continue;
-      problems.push(StatusError.from(reason, `reading the copy of record "${name}"`).message);
+  const read = async <T>(folder: string, toEntry: (record: never) => T): Promise<readonly T[]> => {
+    const entries: T[] = [];
+    for (const { name } of await listDir(join(root, folder))) {
+      if (!isSandboxId(name)) continue;
+      try {
+        const text = await readFile(join(root, folder, name, "record.json"), "utf8");
+        entries.push(toEntry((JSON.parse(text) as { readonly record: never }).record));
+      } catch (reason) {
+        if ((reason as NodeJS.ErrnoException).code === "ENOENT") continue;
+        problems.push(StatusError.from(reason, `reading the copy of record "${name}"`).message);
+      }
     }
-  }
-  return { rows, unreadable: problems };
+    return entries;
+  };
+  const rows = await read("sandboxes", toRow);
+  return { rows, containers: await read("containers", toContainerRow), unreadable: problems };
+}
+
+function toContainerRow({ id, name, state, problem, facts }: ContainerRecord): ContainerRow {
+  return { id, name, state, isStopping: facts.stopBy !== undefined, ...(problem && { problem }) };
 }
 
 function toRow({ id, name, state, problem, plan, facts }: SandboxRecord): SandboxRow {
