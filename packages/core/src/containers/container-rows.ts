@@ -1,6 +1,7 @@
 import type { Faults } from "../flow/faults.ts";
 import { createFlowRows, type FlowRows } from "../flow/flow-rows.ts";
 import type { RunOptions } from "../flow/run-flow.ts";
+import type { FlowRun } from "../flow/types.ts";
 import type { ContainerStore } from "../metadata/container-store.ts";
 import type { ContainerDeps } from "./steps/types.ts";
 import type { ContainerFacts, ContainerPlan, ContainerRecord } from "./types.ts";
@@ -12,6 +13,8 @@ export interface ContainerRowsOptions {
   readonly faults: Faults;
   readonly budgets: RunOptions<ContainerDeps, ContainerPlan, ContainerFacts>["budgets"];
   readonly endStrays: (id: string) => Promise<void>;
+  /** Told of each run of a flow when it has ended. */
+  readonly observe?: ((run: FlowRun) => void) | undefined;
 }
 
 /** Runs flows over the rows of containers, and changes them. */

@@ -141,6 +141,11 @@ export class ContainerService implements Containers, PodContainers {
     await hooks.postUpdateContainer(sandbox, this.get(record.id), signal);
   }
 
+  /** Changes limits without asking plugins. NotFound; FailedPrecondition when it has ended. */
+  async updateUnasked(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void> {
+    await this.#change(id, resources, signal);
+  }
+
   /** Makes changes that plugins ask for, each under its own container. Gives those that failed and should not have; never rejects. */
   async applyUpdates(updates: readonly PluginUpdate[]): Promise<readonly PluginUpdate[]> {
     const failed = await Promise.all(

@@ -9,7 +9,7 @@ import {
   openSandboxStore,
   type SandboxStore,
 } from "@crib/core/metadata";
-import { noPlugins, type PluginHooks } from "@crib/core/nri";
+import type { NriHooks } from "@crib/core/nri";
 import { createPodsandboxController, imagePauseRoots } from "@crib/core/podsandbox";
 import {
   createCgroupOwners,
@@ -26,15 +26,18 @@ import type { OfferedHandler } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
 import { type Cni, createCni, spawnExec } from "@crib/libcni";
 import { bootId, spawnProcess } from "@crib/linux";
+import type { Nri } from "@crib/nri";
 import { parseReference } from "@crib/oci-spec";
 import type { SandboxController } from "@crib/sandboxer";
 
 import type { DaemonConfig } from "./config/types.ts";
 import { readHostFeatures } from "./host-features.ts";
 import type { Log } from "./log.ts";
+import { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { type DaemonNetworks, openNetworks } from "./networks.ts";
 import { type DaemonContainers, openContainers } from "./open-containers.ts";
 import { type DaemonImages, openImages } from "./open-images.ts";
+import { openPlugins } from "./open-plugins.ts";
 import { findPauseCommand } from "./pause-command.ts";
 import { describeHandlers } from "./runtime-features.ts";
 
@@ -47,6 +50,9 @@ export interface Daemon extends AsyncDisposable {
   readonly containers: DaemonContainers["containers"];
   readonly services: DaemonContainers["services"];
   readonly stdio: DaemonContainers["stdio"];
+  readonly plugins: NriHooks;
+  readonly nri: Nri;
+  readonly metrics: DaemonMetrics;
   readonly handlers: readonly OfferedHandler[];
   readonly store: SandboxStore;
   readonly containerStore: ContainerStore;
@@ -113,8 +119,18 @@ export async function compose(
   ]);
   refuseUnknownControllers(config, controllers);
   const handlers = await describeHandlers(Object.values(config.runtimes));
-  const hooks: PluginHooks = noPlugins;
-  const containerParts = parts.use(
+  const features = readHostFeatures(config.runtime.cgroupDriver, handlers);
+  const { nri, hooks } = openPlugins({
+    config,
+    sandboxes: store,
+    containers: containerStore,
+    service: () => containerParts.containers,
+    features,
+    log,
+  });
+  parts.use(nri);
+  const metrics = new DaemonMetrics();
+  const containerParts: DaemonContainers = parts.use(
     openContainers({
       config,
       instance,
@@ -124,8 +140,9 @@ export async function compose(
       controllers,
       shims: shimsOptions,
       hooks,
-      features: readHostFeatures(config.runtime.cgroupDriver, handlers),
+      features,
       straysEnded,
+      metrics,
       log,
     }),
   );
@@ -150,6 +167,7 @@ export async function compose(
     faults: parseFaults(process.env["CRIB_FAULTS"]),
     budgets: { do: config.flow.budgetsMs, undo: config.flow.undoBudgetsMs },
     endStrays: (id) => strays.end(new Set([id]), { shimsToo: false }),
+    observe: (run) => metrics.observe(run),
   });
   const sandboxes = new PodSandboxService({
     instance,
@@ -175,6 +193,9 @@ export async function compose(
   return {
     sandboxes,
     containers,
+    plugins: hooks,
+    nri,
+    metrics,
     services: containerParts.services,
     stdio: containerParts.stdio,
     handlers,

@@ -11,6 +11,7 @@ import type { SandboxController } from "@crib/sandboxer";
 
 import type { DaemonConfig } from "./config/types.ts";
 import type { Log } from "./log.ts";
+import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import type { DaemonImages } from "./open-images.ts";
 
 /** What containers stand on. */
@@ -25,6 +26,7 @@ export interface ContainerParts {
   readonly hooks: PluginHooks;
   readonly features: HostFeatures;
   readonly straysEnded: Promise<void>;
+  readonly metrics: DaemonMetrics;
   readonly log: Log;
 }
 
@@ -83,6 +85,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
     faults: parseFaults(process.env["CRIB_FAULTS"]),
     budgets: { do: config.flow.budgetsMs, undo: config.flow.undoBudgetsMs },
     endStrays: endHelpers,
+    observe: (run) => parts.metrics.observe(run),
   });
   const { maxLogLineBytes: maxLineBytes, logLimit: limit } = config.containers;
   const containers: ContainerService = new ContainerService({

@@ -1,11 +1,14 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { createExecs } from "@crib/core/exec";
 import { removeOrphans } from "@crib/core/snapshots";
+import { createStats } from "@crib/core/stats";
 import { removeDeadSocket, serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
 import { lockFile } from "@crib/linux";
+import type { StreamingServer } from "@crib/streaming";
 
 import { cribVersion } from "../version.ts";
 import { addAdminServices } from "./admin/add-admin-services.ts";
@@ -15,8 +18,10 @@ import type { DaemonConfig } from "./config/types.ts";
 import { createImageFs } from "./image-fs.ts";
 import { loadInstance } from "./instance.ts";
 import { type Log, openLog } from "./log.ts";
-import { noExecs, noStreaming } from "./placeholders.ts";
-import { readPodUsage } from "./pod-usage.ts";
+import type { MetricSources } from "./metrics/daemon-metrics.ts";
+import { pluginLines } from "./metrics/plugin-lines.ts";
+import { serveMetrics } from "./metrics/serve-metrics.ts";
+import { openStreaming } from "./open-streaming.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
 
@@ -49,10 +54,13 @@ export async function serve(config: DaemonConfig): Promise<void> {
   reportStore(daemon, log);
   void daemon.containers.followEvents(events.watch(new AbortController().signal));
   const gate = { isOpen: false };
-  const server = await openServer(config, daemon, gate, log);
+  const streaming = parts.use(await openStreaming(config.streaming, log));
+  const server = await openServer(config, daemon, streaming, gate, log);
   parts.defer(() => server.close());
   await daemon.sandboxes.reattach();
   await daemon.containers.reattach();
+  // Plugins are told of what there is, so that it has to be known; and before anything new is made.
+  await startPlugins(daemon, log);
   gate.isOpen = true;
   notifyReady(log);
   log.info(
@@ -64,6 +72,10 @@ export async function serve(config: DaemonConfig): Promise<void> {
     },
     "crib is ready",
   );
+  if (config.metrics.address !== "") {
+    const metrics = parts.use(await serveMetrics(config.metrics.address, () => daemon.metrics.render(sources(daemon))));
+    log.info({ url: metrics.url }, "metrics are served");
+  }
   daemon.containers.finishLeftovers();
   daemon.sandboxes.finishLeftovers();
   void recoverImages(daemon, log);
@@ -71,7 +83,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
 
   const signal = await stopped;
   log.info({ signal }, "crib is stopping; pods stay");
-  await server.close();
+  await Promise.all([server.close(), streaming.close()]);
   await Promise.all([daemon.sandboxes.close(drainMs), daemon.containers.close(drainMs)]);
   await rm(config.socket, { force: true });
 }
@@ -79,6 +91,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
 async function openServer(
   config: DaemonConfig,
   daemon: Daemon,
+  streaming: StreamingServer,
   gate: { readonly isOpen: boolean },
   log: Log,
 ): Promise<CriServer> {
@@ -98,14 +111,21 @@ async function openServer(
       cgroupDriver: config.runtime.cgroupDriver,
       imageFs: createImageFs(images, config.root),
       containers: daemon.containers,
-      execs: noExecs,
-      streaming: noStreaming,
-      stats: {
-        pod: readPodUsage,
-        container: async ({ id }) => {
-          throw new StatusError(Code.Unimplemented, `usage of container "${id}": cannot be read yet`);
-        },
-      },
+      execs: createExecs({
+        containers: daemon.containers,
+        sandboxes,
+        taskServices: daemon.services,
+        stdio: daemon.stdio,
+        drainMs: config.containers.execSyncDrainMs,
+        log: (level, message, fields) => log[level](fields, message),
+      }),
+      streaming,
+      stats: createStats({
+        snapshots: daemon.snapshots,
+        rootDir: config.root,
+        cgroupDriver: config.runtime.cgroupDriver,
+        log,
+      }),
       config,
       gate,
       log,
@@ -140,6 +160,24 @@ async function recoverImages({ images, snapshots, store, containerStore }: Daemo
   } catch (reason) {
     log.error({ error: StatusError.from(reason).message }, "images cannot be recovered");
   }
+}
+
+/** A socket that cannot be had costs the plugins, not the pods. */
+async function startPlugins({ plugins }: Daemon, log: Log): Promise<void> {
+  try {
+    await plugins.start();
+  } catch (reason) {
+    log.error({ error: StatusError.from(reason).message }, "NRI plugins cannot be served");
+  }
+}
+
+function sources({ sandboxes, containers, images, nri }: Daemon): MetricSources {
+  return {
+    pods: () => sandboxes.list(),
+    containers: () => containers.list(),
+    images: () => images.list().length,
+    more: () => pluginLines(nri.metrics()),
+  };
 }
 
 function reportStore({ store, containerStore, databaseSetAside }: Daemon, log: Log): void {

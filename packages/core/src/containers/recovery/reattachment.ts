@@ -2,6 +2,7 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { isProcessAlive } from "@crib/linux";
 import { Status } from "@crib/wire/task";
 
+import { endLeftExecs } from "../../exec/end-left-execs.ts";
 import { Budget, waitFor } from "../../flow/budget.ts";
 import type { StepLog } from "../../sandbox/steps/types.ts";
 import { identityOf, toKernelIdentity } from "../../tasks/process-identity.ts";
@@ -93,6 +94,7 @@ export class Reattachment {
       await rows.deps.stdio.adopt(stdioRequest(id, plan), signal).catch((reason: unknown) => {
         log.warn({ containerId: id, error: StatusError.from(reason).message }, "output cannot be taken up");
       });
+      await this.#endExecs(record, service, signal);
       if (!isRunning) return void life.end(id, taskEnd({ exitStatus, exitedAt })).catch(() => {}); // kept with the row
       if (record.state === "starting") {
         const process = record.facts.process ?? identityOf(pid);
@@ -106,6 +108,18 @@ export class Reattachment {
       if (isGone(error)) this.#lost(record, error.message);
       else this.#later(plan.sandboxId, [record]);
     }
+  }
+
+  /** Whoever ran something in it went with the daemon that served them. */
+  async #endExecs({ id, plan }: ContainerRecord, service: TaskService, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    const left = {
+      containerId: id,
+      bundleDir: plan.bundleDir,
+      service,
+      log: (_level: string, message: string, fields: Readonly<Record<string, unknown>>) => log.warn(fields, message),
+    };
+    await endLeftExecs(left, signal);
   }
 
   /** Its shim knows nothing of it, or has died. */
