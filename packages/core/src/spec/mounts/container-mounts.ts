@@ -6,6 +6,7 @@ import type { PreparedVolume, SpecInput, SpecMounts } from "../types.ts";
 import { cleanContainerPath } from "./container-path.ts";
 import { defaultMounts } from "./default-mounts.ts";
 import { inMountingOrder, withoutReplaced } from "./mount-order.ts";
+import { checkMountPoints } from "./mount-points.ts";
 import { podFileNames, podFiles } from "./pod-files.ts";
 import { relabel } from "./relabel.ts";
 import { requestedMount } from "./requested-mount.ts";
@@ -23,6 +24,7 @@ export async function containerMounts(input: SpecInput): Promise<SpecMounts> {
     defaultMounts(input),
     podFiles(input),
     Promise.all(mounts.map((mount) => requestedMount(mount, input, table))),
+    checkMountPoints(input.rootfs),
   ]);
   const requestedMounts = requested.map(({ mount }) => mount);
   const asked = requestedMounts.filter(

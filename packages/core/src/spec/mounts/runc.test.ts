@@ -1,7 +1,9 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+
+import { Code } from "@crib/errdefs";
 
 import { mountRequest, MountScene } from "./testing/mount-scene.ts";
 import { makeRootfs, needsRunc, runContainer, runtimes } from "./testing/run-container.ts";
@@ -110,6 +112,23 @@ for (const runtime of runtimes) {
       "ls /dev/null; mount | grep -c 'sysfs.*[(,]rw[,)]'; mount | grep -c 'cgroup.*[(,]ro[,)]'",
     );
     deepEqual(all.output.trim().split("\n"), ["/dev/null", "1", "0"]);
+  });
+
+  test(`${runtime}: an image whose directories are links leads nothing onto the host`, needsRunc, async (t) => {
+    const scene = new MountScene(t);
+    const host = scene.directory("host");
+    for (const name of ["etc", "dev", "sys", "proc", "var", "deep"]) {
+      for (const target of [host, `../../../../../..${host}`]) {
+        execFileSync("rm", ["-rf", scene.path("rootfs")]);
+        makeRootfs(scene.path("rootfs"));
+        symlinkSync(target, scene.path(`rootfs/${name}`));
+        const mounts = [mountRequest(scene.directory("source"), "/deep/er"), mountRequest("/etc/hostname", "/var/x/y")];
+        const run = runContainer(runtime, scene.input({ plan: { mounts } }), "ls /");
+        if (["dev", "proc", "sys"].includes(name)) await rejects(run, { code: Code.InvalidArgument });
+        else await run;
+        deepEqual(readdirSync(host), [], `${name} -> ${target}`);
+      }
+    }
   });
 
   test(`${runtime}: a user namespace has its mounts and devices`, needsRunc, async (t) => {

@@ -29,15 +29,10 @@ class DirectoryVolumeStore implements VolumeStore {
     const declared = ignoreImageDefinedVolumes ? [] : declaredVolumes(image, plan.mounts);
     if (imageMounts.length > 0) await mkdir(places.images, { recursive: true, mode: 0o700 });
     if (declared.length > 0) await mkdir(places.declared, { recursive: true, mode: 0o700 });
-    const work = [
-      ...imageMounts.map(async ({ mount, index }) => await mountImage(this.#deps, { id, plan, mount, index }, signal)),
-      ...declared.map(async (path, index) => await fillVolume(this.#deps, { plan, path, index, rootfs }, signal)),
-    ];
-    // All of them, even when one fails: `release` must not meet one that still goes on.
-    const settled = await Promise.allSettled(work);
-    const failed = settled.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw StatusError.from(failed.reason, `preparing volumes of container "${id}"`);
-    return await Promise.all(work);
+    return await settleAll(`preparing volumes of container "${id}"`, signal, (either) => [
+      ...imageMounts.map(({ mount, index }) => mountImage(this.#deps, { id, plan, mount, index }, either)),
+      ...declared.map((path, index) => fillVolume(this.#deps, { plan, path, index, rootfs }, either)),
+    ]);
   }
 
   async release(id: string, plan: ContainerPlan, signal: AbortSignal): Promise<void> {
@@ -55,6 +50,27 @@ class DirectoryVolumeStore implements VolumeStore {
     } catch (reason) {
       throw StatusError.from(reason, `releasing volumes of container "${id}"`);
     }
+  }
+}
+
+/**
+ * Runs all of them. When one fails the others are stopped, and have ended once this settles: `release` must not meet one that still goes
+ * on.
+ */
+async function settleAll<T>(
+  doing: string,
+  signal: AbortSignal,
+  start: (either: AbortSignal) => readonly Promise<T>[],
+): Promise<readonly T[]> {
+  const siblings = new AbortController();
+  const work = start(AbortSignal.any([signal, siblings.signal]));
+  const whole = Promise.all(work);
+  try {
+    return await whole;
+  } catch (reason) {
+    siblings.abort();
+    await Promise.allSettled(work);
+    throw StatusError.from(reason, doing);
   }
 }
 
