@@ -1,5 +1,6 @@
 export { addToCgroup, cgroupProcesses } from "./cgroups/cgroup-processes.ts";
 export { applyCgroupResources, type CgroupResources } from "./cgroups/cgroup-resources.ts";
+export { type CgroupDetails, cgroupDetails } from "./cgroups/cgroup-details.ts";
 export { type CgroupLimits, cgroupLimits } from "./cgroups/cgroup-limits.ts";
 export { type CgroupPressure, cgroupPressure, type PressureLine } from "./cgroups/cgroup-pressure.ts";
 export { type CgroupMemoryStats, type CgroupStats, cgroupStats } from "./cgroups/cgroup-stats.ts";

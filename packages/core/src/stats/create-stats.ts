@@ -7,7 +7,8 @@ import type { ContainerRecord } from "../containers/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
 import { cgroupDirectoryOf } from "./cgroup-directory.ts";
 import { CpuRates } from "./rates.ts";
-import type { ContainerUsage, CpuUsage, MemoryUsage, PodUsage, Stats } from "./types.ts";
+import type { ContainerUsage, CpuUsage, MemoryUsage, PodUsage, Stats, UsageDetails } from "./types.ts";
+import { usageDetails } from "./usage-details.ts";
 import { WritableLayers, type WritableLayersOptions } from "./writable-layers.ts";
 
 /** What `createStats` is given. */
@@ -58,6 +59,11 @@ class StatsOfHost implements Stats {
       ...(stats.pids !== undefined && { processCount: stats.pids }),
       ...(netns !== undefined && { network: readNetwork(netns) }),
     };
+  }
+
+  async details(record: ContainerRecord, signal: AbortSignal): Promise<UsageDetails> {
+    signal.throwIfAborted();
+    return await usageDetails(record, this.#options.rootDir);
   }
 
   async #running(id: string, cgroup: string): Promise<Omit<ContainerUsage, "writableLayer">> {

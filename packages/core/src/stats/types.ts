@@ -113,7 +113,8 @@ export interface UsageDetails {
   }[];
   /** Of all its processes together. */
   readonly processes?: {
-    readonly threads?: bigint;
+    readonly count: bigint;
+    /** Absent where there are too many to count. */
     readonly fileDescriptors?: bigint;
     readonly sockets?: bigint;
     /** Soft limit of open files of the first process. */

@@ -33,7 +33,7 @@ const details: Required<UsageDetails> = {
   oomKills: 1n,
   hugepages: [{ pageSize: "2MB", usageBytes: 1n, maxUsageBytes: 2n }],
   blockIo: [disk],
-  processes: { threads: 1n, fileDescriptors: 2n, sockets: 3n, openFilesLimit: 4n },
+  processes: { count: 1n, fileDescriptors: 2n, sockets: 3n, openFilesLimit: 4n },
   filesystem: { device: "/dev/sda1", limitBytes: 1n, inodes: 2n, inodesFree: 3n },
 };
 

@@ -70,8 +70,3 @@ function withImageId(
   const found = mount.image && imageMounts.find((one) => one.containerPath === containerPath);
   return found && mount.image ? { ...mount, image: { ...mount.image, imageRef: found.imageId } } : mount;
 }
-
-/** About how many bytes a status takes. */
-export function containerStatusWeight({ plan }: ContainerRecord): number {
-  return 1_024 + 4 * plan.config.length;
-}

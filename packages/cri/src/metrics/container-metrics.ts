@@ -52,7 +52,7 @@ function usageSamples({ timestamp, cpu, memory, swap, pids, pressure, writableLa
     gauge("container_memory_swap", swap?.usageBytes),
     counter("container_memory_failures_total", memory?.pageFaults, "pgfault", "container"),
     counter("container_memory_failures_total", memory?.majorPageFaults, "pgmajfault", "container"),
-    gauge("container_processes", pids?.current),
+    gauge("container_threads", pids?.current),
     gauge("container_threads_max", pids && (pids.limit ?? 0n)),
     gauge("container_fs_usage_bytes", writableLayer?.usedBytes, writableLayer?.mountpoint ?? ""),
     ...pressureSamples("cpu", pressure?.cpu),

@@ -43,7 +43,7 @@ function memorySamples({ memory, oomKills, hugepages }: UsageDetails): Sample[] 
 
 function processSamples(processes: UsageDetails["processes"]): Sample[] {
   return [
-    gauge("container_threads", processes?.threads),
+    gauge("container_processes", processes?.count),
     gauge("container_file_descriptors", processes?.fileDescriptors),
     gauge("container_sockets", processes?.sockets),
     gauge("container_ulimits_soft", processes?.openFilesLimit, "max_open_files"),
