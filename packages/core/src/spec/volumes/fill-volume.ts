@@ -1,10 +1,11 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { StatusError } from "@crib/errdefs";
 import { copyTree } from "@crib/linux";
 
 import type { ContainerPlan } from "../../containers/types.ts";
+import type { IdRange } from "../../snapshots/types.ts";
 import type { PreparedVolume } from "../types.ts";
 import type { VolumeStoreDeps } from "./types.ts";
 import { volumePlaces } from "./volume-places.ts";
@@ -29,16 +30,18 @@ const atOnceMs = 4;
 
 /** Makes a directory for a declared volume, with what the image has there. Whoever owns the files in the container owns their copies. */
 export async function fillVolume(
-  { trees }: Pick<VolumeStoreDeps, "trees">,
+  { trees, snapshots }: Pick<VolumeStoreDeps, "trees" | "snapshots">,
   { plan, path, index, rootfs }: DeclaredVolume,
   signal: AbortSignal,
 ): Promise<PreparedVolume> {
   const source = join(volumePlaces(plan).declared, String(index));
+  const mappings = snapshots.find(plan.snapshotKey)?.idMappings;
+  const owner = { uid: hostIdOfRoot(mappings?.uids), gid: hostIdOfRoot(mappings?.gids) };
   try {
-    await makeDirectory(source);
+    await makeDirectory(source, owner);
     if (!copyAtOnce(rootfs, path, source)) {
       await trees.removeTree(source, signal);
-      await makeDirectory(source);
+      await makeDirectory(source, owner);
       await trees.copyTree(rootfs, path, source, signal);
     }
   } catch (reason) {
@@ -58,8 +61,14 @@ function copyAtOnce(rootfs: string, path: string, target: string): boolean {
   return false;
 }
 
-async function makeDirectory(path: string): Promise<void> {
+/** The container's root is who owns it where the image has nothing. */
+function hostIdOfRoot(ranges: readonly IdRange[] = []): number {
+  return ranges.find(({ containerId }) => containerId === 0)?.hostId ?? 0;
+}
+
+async function makeDirectory(path: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
   await mkdir(path, { mode: 0o755 });
-  // The umask must not decide, where the image has nothing.
+  // The umask must not decide.
   await chmod(path, 0o755);
+  await chown(path, uid, gid);
 }

@@ -281,17 +281,34 @@ test("a path that means another one is never unmounted or removed", async (t) =>
   }
 });
 
-test("owners of a mounted image are those that the container's root has", needsRoot, async (t) => {
+test("owners are those that the container's root has, in images and in volumes", needsRoot, async (t) => {
   const bench = await open(t);
   await pullHostile(bench);
+  const { scene, store } = bench;
+  const { snapshots } = store;
   const ids = [{ containerId: 0, hostId: 500_000, length: 65_536 }];
-  const mount = { ...image("hostile"), idMappings: { uids: ids, gids: ids } };
-  const plan = bench.plan({ mounts: [mount] });
-  const made = await bench.prepare(plan).catch((reason: Error & { code: Code }) => {
+  const request = {
+    key: "container",
+    kind: "active",
+    owner: "container",
+    idMappings: { uids: ids, gids: ids },
+  } as const;
+  store.images.prepareSnapshot("hostile", request);
+  await snapshots.materialize("container", signal);
+  const isAble = await snapshots.mount("container", scene.path("rootfs"), signal).then(
+    () => true,
     // The file system of the machine may have no id-mapped mounts.
-    equal(reason.code, Code.Unimplemented, reason.message);
-  });
-  if (made !== undefined) equal(statSync(join(made[0]?.source ?? "", "data")).uid, 500_007);
+    (reason: Error & { code: Code }) => equal(reason.code, Code.Unimplemented, reason.message),
+  );
+  const plan = bench.plan({ mounts: [image("hostile")] });
+  if (isAble === true) {
+    const [mounted, filled, empty] = await bench.prepare(plan, ["/data", "/none"]);
+    equal(statSync(join(mounted?.source ?? "", "data")).uid, 500_007);
+    equal(statSync(filled?.source ?? "").uid, 500_007);
+    equal(statSync(empty?.source ?? "").uid, 500_000);
+  }
   await bench.release(plan);
+  await snapshots.unmount(scene.path("rootfs"), signal);
+  await snapshots.remove("container", signal);
   deepEqual(await bench.left(), []);
 });
