@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ContainerRecord } from "@crib/core/containers";
 import { Code, StatusError } from "@crib/errdefs";
-import { ContainerConfigSchema, ContainerState, RuntimeService, Signal } from "@crib/wire/cri";
+import { ContainerConfigSchema, ContainerState, NamespaceMode, RuntimeService, Signal } from "@crib/wire/cri";
 
 import { containerConfig, containerRecord } from "../testing/container-record.ts";
 import { podConfig, sandboxRecord } from "../testing/sandbox-record.ts";
@@ -66,6 +66,21 @@ test("a container is not created in a pod that is not there or not ready", async
       details: `sandbox "${podSandboxId}": not ready`,
     });
   }
+});
+
+test("a container whose processes are shared may be named by a prefix", async () => {
+  await using server = await serverWithContainer();
+  const { client, containers } = server;
+  const create = (targetId: string): Promise<unknown> =>
+    client.call(runtime.createContainer, {
+      podSandboxId: "01",
+      config: containerConfig({
+        linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.TARGET, targetId } } },
+      }),
+    });
+  await create("c1c1");
+  deepEqual(containers.requests[0]?.security.pid, { target: containerId });
+  await rejects(create("dd"), { code: Code.NotFound, details: 'container "dd": not found' });
 });
 
 test("the status has all that the CRI asks for", async () => {

@@ -1,5 +1,7 @@
+import type { ContainerRequest, Containers } from "@crib/core/containers";
 import { Code, StatusError } from "@crib/errdefs";
 
+import { getContainer } from "../lookup/get-container.ts";
 import { getSandbox } from "../lookup/get-sandbox.ts";
 import { checkContainerRequest } from "../validation/container/container-request.ts";
 import type { RuntimeRpc } from "./rpc.ts";
@@ -9,10 +11,19 @@ import type { RuntimeRpc } from "./rpc.ts";
  * NotFound for an unknown sandbox, FailedPrecondition for one that is not ready.
  */
 export const createContainer: RuntimeRpc<"createContainer"> = async (deps, request, { signal }) => {
-  const sandbox = getSandbox(deps.sandboxes, request.podSandboxId);
+  const { containers, sandboxes, handlers } = deps;
+  const sandbox = getSandbox(sandboxes, request.podSandboxId);
   if (sandbox.state !== "ready") throw new StatusError(Code.FailedPrecondition, `sandbox "${sandbox.id}": not ready`);
-  const handler = deps.handlers.all.find((offered) => offered.handler.name === sandbox.plan.handler.name);
-  const recursiveReadOnlyMounts = handler?.recursiveReadOnlyMounts ?? false;
+  const offered = handlers.all.find(({ handler }) => handler.name === sandbox.plan.handler.name);
+  const recursiveReadOnlyMounts = offered?.recursiveReadOnlyMounts ?? false;
   const checked = checkContainerRequest(request, { sandbox, recursiveReadOnlyMounts });
-  return { containerId: await deps.containers.create(checked, signal) };
+  return { containerId: await containers.create(withFullTarget(checked, containers), signal) };
 };
+
+/** The container whose processes are shared may be named by a prefix, as in all calls. NotFound when there is none. */
+function withFullTarget(request: ContainerRequest, containers: Containers): ContainerRequest {
+  const { pid } = request.security;
+  if (typeof pid === "string") return request;
+  const target = getContainer(containers, pid.target).id;
+  return { ...request, security: { ...request.security, pid: { target } } };
+}
