@@ -17,8 +17,14 @@ const spareConnections = 1000;
 /** Bytes that wait in a connection before its writers wait too. */
 const socketBufferBytes = 128 * 1024;
 
-/** An HTTP/1.1 server that does nothing but hand over upgrades; everything else is refused and its connection closed. */
-export function createUpgradeServer(settings: Settings, onUpgrade: (client: ClientRequest) => void): Server {
+/** What an HTTP parser found wrong, as a status. */
+const errorStatus: ReadonlyMap<string, number> = new Map([
+  ["HPE_HEADER_OVERFLOW", 431],
+  ["ERR_HTTP_REQUEST_TIMEOUT", 408],
+]);
+
+/** An HTTP/1.1 server that hands over all its connections with their first request, as a client's that wants to leave HTTP. */
+export function createUpgradeServer(settings: Settings, onRequest: (client: ClientRequest) => void): Server {
   const limits = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: headersMs,

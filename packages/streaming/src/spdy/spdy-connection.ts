@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 
 import { Code, StatusError } from "@crib/errdefs";
 
+import { FrameRate } from "../flow-control/frame-rate.ts";
 import { lingerMs, pingMs } from "../flow-control/limits.ts";
 import { ReceiveBudget } from "../flow-control/receive-budget.ts";
 import { ControlReader } from "./control-reader.ts";
@@ -48,9 +49,11 @@ export class SpdyConnection {
   readonly #gate: WriteGate;
   readonly #headers = new HeaderStore();
   readonly #budget = new ReceiveBudget();
+  readonly #rate = new FrameRate();
   readonly #link: StreamLink;
   #state: "open" | "ending" | "closed" = "open";
   #timer: NodeJS.Timeout | undefined;
+  #throttleTimer: NodeJS.Timeout | undefined;
   #nextStreamId: number;
   #lastReceivedId = 0;
 
@@ -69,7 +72,10 @@ export class SpdyConnection {
       headers: (id, fin) => this.#streams.get(id)?.deliver(Buffer.alloc(0), fin),
     });
     this.#decoder = new FrameDecoder({
-      control: (type, flags, payload) => control.read(type, flags, payload),
+      control: (type, flags, payload) => {
+        this.#throttle();
+        control.read(type, flags, payload);
+      },
       data: (id, piece, fin) => this.#received(id, piece, fin),
     });
     transport.on("error", (error) => this.destroy(error));
@@ -112,6 +118,7 @@ export class SpdyConnection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#timer);
+    clearTimeout(this.#throttleTimer);
     this.#transport.destroy();
     for (const stream of this.#streams.values()) stream.connectionLost(reason);
     this.#streams.clear();
@@ -151,6 +158,7 @@ export class SpdyConnection {
   }
 
   #opened(id: number, headers: SpdyHeaders, fin: boolean): void {
+    if (this.#state !== "open") return; // what an earlier frame of the same chunk brought about
     const parity = this.#options.role === "server" ? 1 : 0;
     if (id % 2 !== parity || id <= this.#lastReceivedId) {
       throw new StatusError(Code.InvalidArgument, `opening SPDY stream ${id}: not a new number of the peer's`);
@@ -191,10 +199,19 @@ export class SpdyConnection {
     }
   }
 
+  #throttle(): void {
+    const waitMs = this.#rate.note(performance.now());
+    if (waitMs === 0 || this.#throttleTimer !== undefined) return;
+    this.#throttleTimer = setTimeout(() => {
+      this.#throttleTimer = undefined;
+      this.#balance();
+    }, waitMs).unref();
+  }
+
   /** Stops or goes on reading, as the readers of the streams are able to follow. */
   #balance(): void {
     if (this.#state !== "open") return;
-    const mustWait = this.#budget.isExhausted;
+    const mustWait = this.#budget.isExhausted || this.#throttleTimer !== undefined;
     if (mustWait === this.#transport.isPaused()) return;
     if (mustWait) {
       this.#transport.pause();

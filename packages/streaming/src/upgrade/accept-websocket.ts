@@ -7,6 +7,9 @@ import { refuse } from "./refuse.ts";
 /** Bytes a client's message may have. kubectl sends 32 KiB; some libraries send a whole file. */
 const maxMessageBytes = 4 * 1024 * 1024;
 
+/** Bytes that may wait for a client which pings and does not read. */
+const maxBacklogBytes = 4 * 1024 * 1024;
+
 /** An accepted WebSocket and what the client and we agreed to speak. */
 export interface AcceptedWebSocket<Protocol> {
   readonly socket: WebSocket;
@@ -18,6 +21,7 @@ const acceptorOptions = {
   noServer: true,
   clientTracking: false,
   perMessageDeflate: false,
+  autoPong: false,
   maxPayload: maxMessageBytes,
   closeTimeout: lingerMs,
 };
@@ -49,5 +53,14 @@ export function acceptWebSocket<Protocol>(
   } finally {
     acceptor.off("headers", nameProtocol);
   }
-  return accepted === undefined ? undefined : { socket: accepted, protocol };
+  if (accepted === undefined) return undefined;
+  answerPings(accepted);
+  return { socket: accepted, protocol };
+}
+
+function answerPings(socket: WebSocket): void {
+  socket.on("ping", (data) => {
+    if (socket.bufferedAmount > maxBacklogBytes) socket.terminate();
+    else socket.pong(data, undefined, () => {}); // whether it left is told by "close"
+  });
 }

@@ -113,9 +113,9 @@ export class ChannelConnection {
   }
 
   #halfClosed(data: Buffer): void {
-    const stream = data.length === 1 ? this.#channels.get(data[0]!) : undefined;
-    if (stream === undefined) return this.#socket.close(policyViolation, "half-close of no channel");
-    stream.deliverEnd();
+    if (data.length !== 1) return this.#socket.close(policyViolation, "half-close of no channel");
+    // Clients close their side of all channels, also of those that they never write to.
+    this.#channels.get(data[0]!)?.deliverEnd();
   }
 
   /** Stops or goes on reading, as the readers of the channels are able to follow. */
