@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
+import { createStdio } from "./create-stdio.ts";
 import { countDescriptors, joinLog, readLog, StdioBench, untilExit } from "./testing/stdio-bench.ts";
 
 test("what a container writes is in its log, line by line", async (t) => {
@@ -83,10 +84,32 @@ test("a daemon that ends leaves FIFOs, and the next one goes on in the line", as
   ok(await after.drained(20_000));
   await untilExit(child);
   equal(joinLog(readLog(first.logPath)), "begin and end\n");
-  // Nobody holds them any more, so that nothing can come.
+  // Nobody holds them any more, so nothing can come.
   await second.stdio.close();
   await using third = new StdioBench();
   const ended = await third.stdio.adopt(request, t.signal);
   ok(await ended.drained(20_000));
   await ended.close();
+});
+
+test("daemons that end under load hand over without loss or doubles, and what ends meanwhile waits", async (t) => {
+  await using first = new StdioBench({ isLazy: true });
+  const request = first.request();
+  const count = 400_000;
+  let stdio = createStdio({ log: () => undefined });
+  let streams = await stdio.open(request, t.signal);
+  const child = first.start(`seq 1 ${count}; echo bye >&2`, streams);
+  let ends = 0;
+  for (; !(await streams.drained(20)); ends += 1) {
+    await stdio.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    stdio = createStdio({ log: () => undefined });
+    streams = await stdio.adopt(request, t.signal);
+  }
+  await untilExit(child);
+  await stdio.close();
+  ok(ends > 1, `${ends}`);
+  const lines = readLog(first.logPath);
+  equal(joinLog(lines), Array.from({ length: count }, (_, index) => `${index + 1}\n`).join(""));
+  equal(joinLog(lines, "stderr"), "bye\n");
 });

@@ -144,12 +144,12 @@ function choose({ dir, stdin, tty }: StdioRequest): FifoChoice {
   return { dir, stdin, stdout: true, stderr: !tty };
 }
 
-function copyRequest(streams: ContainerStreams, isMended: boolean, isEndedUnheld: boolean): CopyRequest {
+function copyRequest(streams: ContainerStreams, isMended: boolean, isAdopted: boolean): CopyRequest {
   const { id, log } = streams.request;
   const fifos = (["stdout", "stderr"] as const)
     .map((name) => ({ name, path: streams.paths[name] }))
     .filter(({ path }) => path !== "");
-  return { id, fifos, isMended, isEndedUnheld, ...(log !== undefined && { log }) };
+  return { id, fifos, isMended, isAdopted, ...(log !== undefined && { log }) };
 }
 
 /** Begins to keep the streams of containers, with a thread that copies their output. */

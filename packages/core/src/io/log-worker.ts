@@ -35,11 +35,16 @@ function close(id: string): void {
   copy?.close();
 }
 
+function endAll(): void {
+  for (const copy of copies.values()) copy.seal();
+  for (const id of copies.keys()) close(id);
+}
+
 function carryOut(call: LogCall): void {
   if (call.kind === "open") copies.set(call.request.id, new ContainerCopy(call.request, share, tell));
   else if (call.kind === "reopen") get(call.id).reopenLog();
   else if (call.kind === "close") close(call.id);
-  else for (const id of copies.keys()) close(id);
+  else endAll();
 }
 
 function answer(number: number, call: LogCall): void {

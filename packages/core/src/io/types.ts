@@ -61,10 +61,13 @@ export interface ContainerStdio {
 export interface Stdio extends AsyncDisposable {
   /** Makes the FIFOs and begins to copy. Leaves nothing when it fails. AlreadyExists for an id that is open. */
   open(request: StdioRequest, signal: AbortSignal): Promise<ContainerStdio>;
-  /** Takes up the FIFOs of an earlier daemon: nothing that the container wrote meanwhile is lost. A torn last line of the log is ended. */
+  /**
+   * Takes up the FIFOs of an earlier daemon: nothing that the container wrote meanwhile is lost, unless it ended meanwhile and that daemon was
+   * killed: then the last of its output was in FIFOs that nobody held open. A torn last line of the log is ended.
+   */
   adopt(request: StdioRequest, signal: AbortSignal): Promise<ContainerStdio>;
   find(id: string): ContainerStdio | undefined;
-  /** Writes out all that was read, and leaves the FIFOs for the next daemon. */
+  /** Writes out all that was read, and leaves the FIFOs for the next daemon: full, so that containers wait for it. */
   close(): Promise<void>;
 }
 

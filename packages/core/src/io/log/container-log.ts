@@ -94,7 +94,9 @@ export class ContainerLog implements LineSink {
   close(): void {
     this.writeHeld();
     if (this.#lostBytes > 0) this.#report(0);
-    this.#file.close();
+    const error = this.#file.close();
+    if (error !== undefined)
+      this.#note("warn", "log of a container was not closed well", { ...this.#fields(), error: error.message });
   }
 
   flush(): void {

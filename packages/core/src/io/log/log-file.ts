@@ -62,13 +62,14 @@ export class LogFile {
     this.#use(fd);
   }
 
-  close(): void {
+  /** Gives why the last of it may not be on the disk, if so: some file systems write when a file is closed. */
+  close(): Error | undefined {
     const fd = this.#fd;
-    if (fd === undefined) return;
-    this.#attempt(() => this.#cutTorn());
+    if (fd === undefined) return undefined;
+    const torn = this.#attempt(() => this.#cutTorn());
     this.#fd = undefined;
     noteClosed(fd);
-    closeSync(fd);
+    return this.#attempt(() => closeSync(fd)) ?? torn;
   }
 
   #open(): void {

@@ -20,7 +20,7 @@ export class ContainerCopy {
 
   /** Leaves nothing open when it fails. */
   constructor(request: CopyRequest, share: LogShare, tell: (message: FromLogWorker) => void) {
-    const { id, fifos, log, isMended, isEndedUnheld } = request;
+    const { id, fifos, log, isMended, isAdopted } = request;
     this.#id = id;
     this.#share = share;
     this.#tell = tell;
@@ -30,7 +30,7 @@ export class ContainerCopy {
     try {
       for (const { name, path } of fifos) {
         const end = (error?: Error): void => this.#end(name, error);
-        this.#readers.set(name, new FifoReader(path, isEndedUnheld, { read: (to) => this.#read(name, to), end }));
+        this.#readers.set(name, new FifoReader({ id, path }, isAdopted, { read: (to) => this.#read(name, to), end }));
       }
     } catch (error) {
       this.close();
@@ -52,6 +52,18 @@ export class ContainerCopy {
   taken(bytes: number): void {
     this.#untakenBytes = Math.max(0, this.#untakenBytes - bytes);
     this.#schedule();
+  }
+
+  /** Has the container wait for the next daemon with what it writes, and even with its end. */
+  seal(): void {
+    for (const [name, reader] of this.#readers) {
+      try {
+        reader.seal();
+      } catch (error) {
+        const fields = { containerId: this.#id, output: name, error: String(error) };
+        this.#share.note("warn", "output of a container cannot be held back", fields);
+      }
+    }
   }
 
   /** Writes all that was read. */

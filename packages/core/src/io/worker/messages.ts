@@ -12,8 +12,8 @@ export interface CopyRequest {
   readonly log?: LogRequest;
   /** A last line of the log that was torn is ended first. */
   readonly isMended: boolean;
-  /** Outputs that nobody holds open have ended; else somebody is waited for. */
-  readonly isEndedUnheld: boolean;
+  /** FIFOs are of an earlier daemon: they may be sealed, and outputs that nobody holds open have ended; else somebody is waited for. */
+  readonly isAdopted: boolean;
 }
 
 /** What the thread is asked and answers, with `done` or `failed`. */
@@ -21,7 +21,7 @@ export type LogCall =
   | { readonly kind: "open"; readonly request: CopyRequest }
   | { readonly kind: "reopen"; readonly id: string }
   | { readonly kind: "close"; readonly id: string }
-  /** Everything that was read is written, everything is closed, and the thread ends. */
+  /** Everything that was read is written, FIFOs are sealed for the next daemon, everything is closed, and the thread ends. */
   | { readonly kind: "end" };
 
 export type ToLogWorker =

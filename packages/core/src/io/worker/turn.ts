@@ -1,5 +1,5 @@
 /** How long output may be copied before messages and other containers have their turn. */
-const turnMs = 2;
+const turnMs = 0.5;
 
 let endMs: number | undefined;
 
