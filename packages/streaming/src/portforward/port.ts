@@ -14,12 +14,14 @@ export function parsePort(text: string | undefined): number | undefined {
   return isPort(port) ? port : undefined;
 }
 
-/** InvalidArgument when one of them is no port, or comes twice. */
+/** Ports that a WebSocket can carry, two channels each, where a channel is one ASCII character. */
+const maxPorts = 32;
+
+/** InvalidArgument when one of them is no port or they are too many. */
 export function checkPorts(ports: readonly number[]): void {
-  const wrong = ports.find((port, index) => !isPort(port) || ports.indexOf(port) !== index);
+  const wrong = ports.find((port) => !isPort(port));
   if (wrong !== undefined)
-    throw new StatusError(
-      Code.InvalidArgument,
-      `forwarding port ${wrong}: not a port between 1 and ${maxPort}, or given twice`,
-    );
+    throw new StatusError(Code.InvalidArgument, `forwarding port ${wrong}: not between 1 and ${maxPort}`);
+  if (ports.length > maxPorts)
+    throw new StatusError(Code.InvalidArgument, `forwarding ${ports.length} ports: limit ${maxPorts}`);
 }

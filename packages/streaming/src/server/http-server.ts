@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 
 import type { ClientRequest } from "../upgrade/client-request.ts";
@@ -23,8 +23,15 @@ const errorStatus: ReadonlyMap<string, number> = new Map([
   ["ERR_HTTP_REQUEST_TIMEOUT", 408],
 ]);
 
-/** An HTTP/1.1 server that hands over all its connections with their first request, as a client's that wants to leave HTTP. */
-export function createUpgradeServer(settings: Settings, onRequest: (client: ClientRequest) => void): Server {
+/**
+ * An HTTP/1.1 server that hands over upgrades. Other requests are refused and their connections closed; `onPlain` says whether the URL was good
+ * for an upgrade.
+ */
+export function createUpgradeServer(
+  settings: Settings,
+  onUpgrade: (client: ClientRequest) => void,
+  onPlain: (request: IncomingMessage) => boolean,
+): Server {
   const limits = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: headersMs,
@@ -37,9 +44,14 @@ export function createUpgradeServer(settings: Settings, onRequest: (client: Clie
   const server = settings.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...settings.tls });
   server.maxConnections = settings.maxSessions + spareConnections;
   server.on("upgrade", (request, socket, head) => onUpgrade({ request, socket, head }));
-  server.on("request", (request) =>
-    refuse(request.socket, 400, "unable to upgrade: missing upgrade headers in request"),
-  );
-  server.on("clientError", (_error, socket) => refuse(socket, 400, "bad request"));
+  server.on("request", (request, response) => {
+    const known = onPlain(request);
+    response.writeHead(known ? 400 : 404, { Connection: "close", "Content-Type": "text/plain; charset=utf-8" });
+    response.end(known ? "unable to upgrade: missing upgrade headers in request\n" : "not found\n");
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (socket.writable) refuse(socket, errorStatus.get(error.code ?? "") ?? 400, "bad request");
+    else socket.destroy();
+  });
   return server;
 }

@@ -18,6 +18,8 @@ import type { OpenConnections } from "./open-connections.ts";
 import type { Settings } from "./settings.ts";
 import { watchConnection } from "./watch-connection.ts";
 
+const policyViolation = 1008;
+
 /** Joins a client that came to forward ports with them, over what it wants to speak. */
 export function servePortForward(
   client: ClientRequest,
@@ -65,6 +67,7 @@ function serveOverWebSocket(
   const { socket, protocol } = accepted;
   if (protocol === "tunnel")
     return serveOverSpdy(createWebSocketStream(socket), Buffer.alloc(0), forward, settings, connections);
+  if (forward.ports.length === 0) return socket.close(policyViolation, "no ports were asked for when the URL was made");
   const { connection, signal } = watchConnection(
     settings,
     connections,

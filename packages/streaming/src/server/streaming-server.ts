@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 
 import { Code, StatusError } from "@crib/errdefs";
 
@@ -29,12 +30,21 @@ class TokenServer implements StreamingServer {
   readonly #settings: Settings;
   readonly #tokens: TokenStore<Serve>;
   readonly #connections = new OpenConnections();
+  readonly #sockets = new Set<Duplex>();
   readonly #http: Server;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#tokens = new TokenStore(settings);
-    this.#http = createUpgradeServer(settings, (client) => this.#serve(client));
+    this.#http = createUpgradeServer(
+      settings,
+      (client) => this.#serve(client),
+      (request) => this.#takeOffer(request) !== undefined,
+    );
+    this.#http.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
   }
 
   get url(): string {
@@ -69,7 +79,8 @@ class TokenServer implements StreamingServer {
     const closed = this.#http.listening ? once(this.#http, "close") : undefined;
     this.#http.close();
     this.#connections.abortAll();
-    this.#http.closeAllConnections();
+    // Those that have not upgraded, or were refused and are slow to go.
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
@@ -88,14 +99,19 @@ class TokenServer implements StreamingServer {
   }
 
   #serve(client: ClientRequest): void {
-    const [, kind = "", token = "", ...more] = (client.request.url ?? "").split("?", 1)[0]!.split("/");
-    const serve = more.length === 0 ? this.#tokens.take(kind, token) : undefined;
+    const serve = this.#takeOffer(client.request);
     const { method = "" } = client.request;
     if (serve === undefined) return refuse(client.socket, 404, "not found");
     if (method !== "GET" && method !== "POST")
       return refuse(client.socket, 405, `method ${method} is not allowed`, { Allow: "GET, POST" });
     if (this.#connections.size >= this.#settings.maxSessions) return refuse(client.socket, 503, "too many sessions");
     serve(client);
+  }
+
+  /** What the request's URL is good for. Whatever comes of it, the URL is used up. */
+  #takeOffer(request: IncomingMessage): Serve | undefined {
+    const [, kind = "", token = "", ...more] = (request.url ?? "").split("?", 1)[0]!.split("/");
+    return more.length === 0 ? this.#tokens.take(kind, token) : undefined;
   }
 }
 
