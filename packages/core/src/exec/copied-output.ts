@@ -34,18 +34,22 @@ export class CopiedOutput {
 
   /**
    * Ends the output when nothing has come for so long although the client was ready for it: the process has ended, and
-   * somebody else holds its output open.
+   * somebody else holds its output open. False when that was so.
    */
-  async endWhenIdle(idleMs: number): Promise<void> {
+  async endWhenIdle(idleMs: number): Promise<boolean> {
     this.#movedAt = performance.now();
+    let isIdle = false;
     const timer = setInterval(
       () => {
-        if (!this.#isBlocked && performance.now() - this.#movedAt >= idleMs) this.#source.destroy();
+        if (this.#isBlocked || performance.now() - this.#movedAt < idleMs) return;
+        isIdle = true;
+        this.#source.destroy();
       },
       Math.max(1, idleMs / 4),
     );
     await this.ended;
     clearInterval(timer);
+    return !isIdle;
   }
 
   #copy(chunk: Buffer): void {

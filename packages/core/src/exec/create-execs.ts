@@ -6,7 +6,7 @@ import { Code, StatusError } from "@crib/errdefs";
 import type { ContainerRecord } from "../containers/types.ts";
 import { Budget, waitFor } from "../flow/index.ts";
 import { openExecStdio } from "../io/index.ts";
-import type { ExecStdio, Stdio } from "../io/types.ts";
+import type { Stdio } from "../io/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
 import type { TaskLog, TaskService, TaskServices } from "../tasks/types.ts";
 import { CollectedOutput, type OutputLimits } from "./collected-output.ts";
@@ -19,6 +19,8 @@ import { ExecRun } from "./exec-run.ts";
 import { DropPace, OutputBudget } from "./output-budget.ts";
 import { dialPort, joinStreams, netnsOf } from "./port-forward.ts";
 import { settlesWithin } from "./settles-within.ts";
+import { type PulseTimes, ShimPulses } from "./shim-pulses.ts";
+import { StartTurns } from "./start-turns.ts";
 import type { ExecRequest, ExecResult, Execs, ExecStreams, TerminalSize } from "./types.ts";
 
 /** What `createExecs` is given. */
@@ -36,6 +38,8 @@ export interface ExecsOptions {
   readonly limitBytes?: number;
   /** Bytes that all running ExecSync keep together; beyond it each still keeps its first 64 KiB. Default 64 MiB. */
   readonly budgetBytes?: number;
+  /** How shims are watched while a command runs. */
+  readonly pulse?: PulseTimes;
   readonly log: TaskLog;
 }
 
@@ -49,6 +53,8 @@ export function createExecs(options: ExecsOptions): Execs {
 class ExecsOfDaemon implements Execs {
   readonly #options: ExecsOptions;
   readonly #processes = new ContainerProcesses();
+  readonly #turns = new StartTurns();
+  readonly #pulses: ShimPulses;
   readonly #limits: OutputLimits;
   readonly #drainMs: number;
 
@@ -56,6 +62,7 @@ class ExecsOfDaemon implements Execs {
     const { limitBytes = 16 * MiB, budgetBytes = 64 * MiB, drainMs = 1_000 } = options;
     this.#options = options;
     this.#drainMs = drainMs;
+    this.#pulses = new ShimPulses(options.pulse);
     this.#limits = { limitBytes, budget: new OutputBudget(budgetBytes), pace: new DropPace(256 * MiB) };
   }
 
@@ -68,12 +75,12 @@ class ExecsOfDaemon implements Execs {
     const doing = `running a command in container "${record.id}"`;
     using budget = request.timeoutMs > 0 ? new Budget(doing, request.timeoutMs, signal) : undefined;
     const limit = budget?.signal ?? signal;
-    const run = await this.#begin(record, request, { stdin: false, stdout: true, stderr: !request.tty }, limit);
+    const run = await this.#begin(record, request, false, limit);
     const outputs = [run.plan.stdio.stdout, run.plan.stdio.stderr]
       .filter((stream) => stream !== undefined)
       .map((stream) => new CollectedOutput(stream, this.#limits));
     try {
-      const exitCode = await waitFor(run.exit, limit);
+      const exitCode = await waitFor(this.#exit(run), limit);
       const isDrained = await settlesWithin(Promise.all(outputs.map(({ ended }) => ended)), this.#drainMs);
       await run.end(isDrained ? undefined : 0);
       this.#tellDropped(record.id, outputs);
@@ -90,13 +97,7 @@ class ExecsOfDaemon implements Execs {
   async exec(id: string, request: ExecRequest, streams: ExecStreams, signal: AbortSignal): Promise<number> {
     const record = this.#running(id, "running a command in");
     const { tty } = request;
-    const choice = {
-      stdin: streams.stdin !== undefined,
-      // A terminal has one output, and it must be read.
-      stdout: tty || streams.stdout !== undefined,
-      stderr: !tty && streams.stderr !== undefined,
-    };
-    const run = await this.#begin(record, request, choice, signal);
+    const run = await this.#begin(record, request, streams.stdin !== undefined, signal);
     const { stdio, execId, service } = run.plan;
     const outputs: CopiedOutput[] = [];
     if (stdio.stdout !== undefined) outputs.push(new CopiedOutput(stdio.stdout, streams.stdout));
@@ -150,32 +151,36 @@ class ExecsOfDaemon implements Execs {
   }
 
   /** Nothing is left when it fails before the shim was told. */
-  async #begin(
-    record: ContainerRecord,
-    request: ExecRequest,
-    choice: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean },
-    signal: AbortSignal,
-  ): Promise<ExecRun> {
+  async #begin(record: ContainerRecord, request: ExecRequest, stdin: boolean, signal: AbortSignal): Promise<ExecRun> {
     const { id, plan } = record;
     const [service, process] = await Promise.all([
       this.#options.taskServices.of(plan.sandboxId, signal),
       this.#processes.forExec(record, request),
     ]);
     const execId = randomBytes(16).toString("hex");
-    const stdio: ExecStdio = await openExecStdio({ dir: execDir(plan.bundleDir, execId), ...choice }, never);
     const { tty } = request;
-    return new ExecRun({ containerId: id, execId, service, process, tty, stdio, log: this.#options.log });
+    // Shims want both outputs or none; a terminal has but one.
+    const choice = { dir: execDir(plan.bundleDir, execId), stdin, stdout: true, stderr: !tty };
+    const stdio = await openExecStdio(choice, never);
+    return new ExecRun({ containerId: id, execId, service, process, tty, stdio, log: this.#options.log }, this.#turns);
   }
 
   /** Follows a process with a client to its end, whether the client stays or not. Gives the exit code. */
   async #see(run: ExecRun, outputs: readonly CopiedOutput[]): Promise<number> {
     try {
-      const exitCode = await run.exit;
-      await Promise.all(outputs.map((output) => output.endWhenIdle(this.#drainMs)));
+      const exitCode = await this.#exit(run);
+      const areComplete = await Promise.all(outputs.map((output) => output.endWhenIdle(this.#drainMs)));
+      await run.end(areComplete.every(Boolean) ? undefined : 0);
       return exitCode;
-    } finally {
+    } catch (error) {
       await run.end();
+      throw error;
     }
+  }
+
+  async #exit(run: ExecRun): Promise<number> {
+    using pulse = this.#pulses.watch(run.plan.service);
+    return await Promise.race([run.exit, pulse.lost]);
   }
 
   async #closeStdin(run: ExecRun): Promise<void> {

@@ -2,8 +2,10 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { Status } from "@crib/wire/task";
 
 import type { TaskLog, TaskService } from "../tasks/types.ts";
+import { killGroup } from "./kill-group.ts";
 
 /** A container that runs since before this daemon, and how its shim is asked. */
 export interface LeftExecs {
@@ -41,10 +43,13 @@ async function listExecs(dir: string): Promise<readonly string[]> {
 async function endExec(left: LeftExecs, execId: string, signal: AbortSignal): Promise<void> {
   const { containerId, bundleDir, service, log } = left;
   const { tasks } = service;
+  const unlessUnknown = ignoring(Code.NotFound);
   try {
-    const isRunning = await isKilled(() => tasks.kill({ id: containerId, execId, signal: 9 }, signal));
-    if (isRunning) await tasks.wait(containerId, execId, signal, { timeoutMs: killMs });
-    await ignoring(Code.NotFound, tasks.delete(containerId, execId, signal));
+    await unlessUnknown(async () => {
+      const { status, pid } = await tasks.state(containerId, execId, signal);
+      if (status === Status.RUNNING) await endProcess(left, execId, pid, signal);
+    });
+    await unlessUnknown(async () => void (await tasks.delete(containerId, execId, signal)));
     await rm(execDir(bundleDir, execId), { recursive: true, force: true });
   } catch (error) {
     log("warn", "exec of an earlier daemon is left", { containerId, execId, error: (error as Error).message });
@@ -54,21 +59,21 @@ async function endExec(left: LeftExecs, execId: string, signal: AbortSignal): Pr
 /** For a killed process to show in the shim. */
 const killMs = 2_000;
 
-/** False when there is nothing to kill: it has ended, was never started, or is unknown. */
-async function isKilled(kill: () => Promise<void>): Promise<boolean> {
-  try {
-    await kill();
-    return true;
-  } catch (error) {
-    if (hasCode(error, Code.NotFound) || hasCode(error, Code.FailedPrecondition)) return false;
-    throw error;
-  }
+async function endProcess(left: LeftExecs, execId: string, pid: number, signal: AbortSignal): Promise<void> {
+  const { containerId, service } = left;
+  const { tasks } = service;
+  killGroup(pid, containerId);
+  // NotFound: it has gone, but the shim may not know that yet. Until then it deletes nothing.
+  await ignoring(Code.NotFound)(() => tasks.kill({ id: containerId, execId, signal: 9 }, signal));
+  await tasks.wait(containerId, execId, signal, { timeoutMs: killMs });
 }
 
-async function ignoring(code: Code, work: Promise<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!hasCode(error, code)) throw error;
-  }
+function ignoring(code: Code): (work: () => Promise<void>) => Promise<void> {
+  return async (work) => {
+    try {
+      await work();
+    } catch (error) {
+      if (!hasCode(error, code)) throw error;
+    }
+  };
 }

@@ -1,10 +1,11 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { Code, hasCode } from "@crib/errdefs";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
 
 import type { ExecStdio } from "../io/types.ts";
 import type { TaskLog, TaskService } from "../tasks/types.ts";
 import { killGroup } from "./kill-group.ts";
 import { settlesWithin } from "./settles-within.ts";
+import type { StartTurns } from "./start-turns.ts";
 
 /** What an additional process is made from. */
 export interface ExecPlan {
@@ -32,14 +33,19 @@ export class ExecRun {
   #end: Promise<void> | undefined;
   #hasEnded = false;
 
-  /** Begins at once. */
-  constructor(plan: ExecPlan) {
+  /** Begins when it is its turn at the shim. */
+  constructor(plan: ExecPlan, turns: StartTurns) {
     this.plan = plan;
-    const waiting = Promise.withResolvers<number>();
-    this.started = this.#start(waiting.resolve, waiting.reject);
+    const waited = Promise.withResolvers<number>();
+    waited.promise.catch(() => {});
+    this.started = turns.take(plan.service, async () => {
+      await this.#register();
+      // Armed before the start, so that no exit is missed.
+      waited.resolve(this.#wait());
+      return await this.#start();
+    });
     // The shim tells the end of what it could not start as an exit with code 0.
-    this.exit = this.started.then(() => waiting.promise);
-    waiting.promise.catch(() => {});
+    this.exit = this.started.then(() => waited.promise);
     this.exit.catch(() => {}); // a caller that has left does not look at it any more
   }
 
@@ -54,17 +60,22 @@ export class ExecRun {
     await this.plan.stdio.close();
   }
 
-  async #start(exited: (code: number) => void, failed: (error: unknown) => void): Promise<number> {
+  async #register(): Promise<void> {
+    if (this.#end !== undefined) throw new StatusError(Code.Canceled, "its caller has left");
     const { containerId: id, execId, service, process, tty, stdio } = this.plan;
-    const { tasks } = service;
-    const { signal } = this.#leaving;
-    await tasks.exec({ id, execId, terminal: tty, spec: process, ...stdio.paths }, signal);
-    // Armed before the start, so that no exit is missed.
-    tasks.wait(id, execId, signal).then(({ exitStatus }) => {
-      this.#hasEnded = true;
-      exited(exitStatus);
-    }, failed);
-    return await tasks.start(id, execId, signal);
+    await service.tasks.exec({ id, execId, terminal: tty, spec: process, ...stdio.paths }, this.#leaving.signal);
+  }
+
+  async #wait(): Promise<number> {
+    const { containerId, execId, service } = this.plan;
+    const { exitStatus } = await service.tasks.wait(containerId, execId, this.#leaving.signal);
+    this.#hasEnded = true;
+    return exitStatus;
+  }
+
+  async #start(): Promise<number> {
+    const { containerId, execId, service } = this.plan;
+    return await service.tasks.start(containerId, execId, this.#leaving.signal);
   }
 
   async #remove(): Promise<void> {
@@ -89,7 +100,8 @@ export class ExecRun {
     try {
       pid = await this.started;
     } catch (error) {
-      return !hasCode(error, Code.Unavailable); // registered perhaps; deleting tells
+      // Registered perhaps; deleting tells.
+      return !hasCode(error, Code.Unavailable) && !hasCode(error, Code.Canceled);
     }
     if (this.#hasEnded) return true;
     try {

@@ -36,6 +36,8 @@ const applets = [
   "seq",
   "kill",
   "ps",
+  "grep",
+  "tty",
 ];
 
 /** A pod without pause and a busybox container in it, run by a real shim and runc. */
@@ -104,6 +106,13 @@ export class ContainerFixture implements AsyncDisposable {
     const next = await this.pod.restart();
     await next.adopt(this.sandbox, { createdAt: new Date(), labels: {}, namespaces: this.sandbox.namespaces }, never);
     this.services = this.#connect();
+  }
+
+  /** How many processes of the host run such a command line; for container programs only. */
+  async countOf(command: string): Promise<number> {
+    const cgroup = `${this.sandbox.cgroupPath}/crib-${this.id}`;
+    const found = await this.pod.processesOf({ ...this.sandbox, id: this.id, cgroupPath: cgroup });
+    return found.filter((one) => one.command === command).length;
   }
 
   /** Directories of additional processes that are still there. */
