@@ -27,16 +27,21 @@ for (const [what, bytes] of garbage) {
   });
 }
 
-test("a connection that stays mute is closed and delays nobody", async (t) => {
-  const { nri, socket } = await startTestNri(t, { registrationTimeoutMs: 1_000 });
-  using raw = await connectRaw(socket);
-  const before = performance.now();
+test("a connection that stays mute delays nobody", async (t) => {
+  const { nri, socket } = await startTestNri(t, { registrationTimeoutMs: 60_000 });
+  using _mute = await connectRaw(socket);
   const good = await connectStubPlugin(socket);
   await good.synchronized;
-  const took = performance.now() - before;
   await until("the plugin has joined", () => nri.isActive);
+});
+
+test("a connection that stays mute is closed at the limit", async (t) => {
+  const { socket, log } = await startTestNri(t, { registrationTimeoutMs: 50 });
+  using raw = await connectRaw(socket);
   await raw.closed;
-  equal(took < 900, true, `took ${took} ms`);
+  await until("that is logged", () =>
+    log.some(({ fields }) => /not registered within 50 ms/.test(String(fields["why"]))),
+  );
 });
 
 test("an end inside a frame, before and after registering, closes that connection only", async (t) => {
@@ -140,11 +145,9 @@ test("a plugin that does not read is closed at the limit and holds up nobody els
   deaf.stopReading();
   // More than any buffer of a socket takes.
   const container = testContainer({ annotations: { large: "x".repeat(3 << 20) } });
-  const before = performance.now();
   await Promise.all(
     Array.from({ length: 4 }, () => nri.notify("PostCreateContainer", { pod: testPod(), container }, t.signal)),
   );
-  equal(performance.now() - before < 1_500, true);
   equal(nri.plugins().length, 0);
 });
 

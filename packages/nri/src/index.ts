@@ -1,5 +1,4 @@
 export { createNri } from "./create-nri.ts";
-export { overlayResources } from "./adjust/merge-resources.ts";
 export type {
   ContainerSubject,
   CreateResult,

@@ -30,7 +30,7 @@ export function checkLinux(linux: LinuxContainerAdjustment): void {
     // A component of ".." would lead out of /proc/sys.
     if (!/^[A-Za-z0-9_\-*]+([./][A-Za-z0-9_\-*@]+)*$/.test(name))
       throw invalid(`sysctl ${quote(name)} is no name of one`);
-    checkText(value, `value of sysctl "${name}"`);
+    checkText(value, `value of sysctl ${quote(name)}`);
   }
   for (const [key, { name }] of Object.entries(linux.netDevices)) {
     checkInterface(unmarked(key));

@@ -16,7 +16,7 @@ export function checkResources(resources: LinuxResources): void {
   for (const [file, value] of Object.entries(resources.unified)) {
     // A name of a file of the container's own cgroup; with a slash it would be one of another.
     if (!/^[a-z0-9_]+(\.[A-Za-z0-9_]+)+$/.test(file)) throw invalid(`cgroup file ${quote(file)} is not a name of one`);
-    checkText(value, `value of cgroup file "${file}"`);
+    checkText(value, `value of cgroup file ${quote(file)}`);
   }
   for (const rule of resources.devices) checkDeviceRule(rule);
   if (resources.pids) checkExact(resources.pids.limit, -1n, "limit of processes");

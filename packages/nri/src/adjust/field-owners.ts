@@ -2,6 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
 import { type Field, type FieldOwners as FieldOwnersMessage, FieldOwnersSchema } from "@crib/wire/nri";
 
+import { quote } from "./check-values.ts";
+
 /** One thing that a plugin wants to decide: a field, or an entry of one that has many. */
 export interface Claim {
   readonly field: Field;
@@ -36,7 +38,7 @@ export class FieldOwners {
   check(plugin: string, claim: Claim): void {
     const owner = this.ownerOf(claim);
     if (owner === undefined) return;
-    const what = claim.key === undefined ? claim.label : `${claim.label} ${JSON.stringify(claim.key)}`;
+    const what = claim.key === undefined ? claim.label : `${claim.label} ${quote(claim.key)}`;
     const who = owner === plugin ? `plugin "${plugin}" sets twice` : `plugins "${owner}" and "${plugin}" both set`;
     throw new StatusError(Code.FailedPrecondition, `adjusting container "${this.#containerId}": ${who} its ${what}`);
   }

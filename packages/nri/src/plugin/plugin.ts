@@ -233,7 +233,7 @@ export class Plugin {
   }
 
   #refusal(operation: string, error: unknown): StatusError {
-    const words = error instanceof Error ? error.message : String(error);
+    const words = boundedWords(error instanceof Error ? error.message : String(error));
     return new StatusError(Code.FailedPrecondition, `plugin "${this.fullName}" refused ${operation}: ${words}`, {
       cause: error,
     });
@@ -250,6 +250,11 @@ export class Plugin {
     this.#registered.reject(new StatusError(Code.Unavailable, `plugin "${this.fullName}": ${reason}`));
     return reason;
   }
+}
+
+/** What a plugin says, short enough for the error of a gRPC call, which travels in a header. */
+export function boundedWords(words: string): string {
+  return words.length > 1_000 ? `${words.slice(0, 1_000)}...` : words;
 }
 
 function refused(message: string): StatusError {

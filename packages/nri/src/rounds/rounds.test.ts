@@ -121,26 +121,20 @@ test("validators are told of the container as it was, who wants what, and who wa
   deepEqual(request, { env: [], owner: "10-a", plugins: ["10-a", "20-silent", "30-v"] });
 });
 
-test("a validator that is late refuses, and all are asked at once", async (t) => {
+test("all validators are asked at once, and one that is late refuses", async (t) => {
   const events = ["ValidateContainerAdjustment"] as const;
-  const slow = {
-    validateContainerAdjustment: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 80));
-      return {};
+  const allAsked = Promise.withResolvers<object>();
+  let asked = 0;
+  const on = {
+    validateContainerAdjustment: () => {
+      asked += 1;
+      if (asked === 3) allAsked.resolve({});
+      return allAsked.promise;
     },
   };
-  const { nri } = await start(
-    t,
-    [
-      { index: "10", events, on: slow },
-      { index: "20", events, on: slow },
-      { index: "30", events, on: slow },
-    ],
-    { requestTimeoutMs: 1_000 },
-  );
-  const before = performance.now();
+  const plugins = ["10", "20", "30"].map((index) => ({ index, events, on }));
+  const { nri } = await start(t, plugins, { requestTimeoutMs: 5_000 });
   await nri.createContainer(subject, t.signal);
-  equal(performance.now() - before < 200, true);
 
   const late = await start(t, [{ events, on: { validateContainerAdjustment: () => new Promise(() => {}) } }], {
     requestTimeoutMs: 50,

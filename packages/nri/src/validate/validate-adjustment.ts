@@ -1,7 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 import { Plugin as PluginService, type ValidateContainerAdjustmentRequest } from "@crib/wire/nri";
 
-import type { Plugin } from "../plugin/plugin.ts";
+import { boundedWords, type Plugin } from "../plugin/plugin.ts";
 
 const operation = "ValidateContainerAdjustment";
 
@@ -22,7 +22,7 @@ export async function validateAdjustment(
         throw new StatusError(Code.FailedPrecondition, `${who} was lost over ${subject}: ${await plugin.closed}`);
       }
       const { reject, reason } = outcome.message;
-      if (reject) throw new StatusError(Code.FailedPrecondition, `${who} refused ${subject}: ${reason}`);
+      if (reject) throw new StatusError(Code.FailedPrecondition, `${who} refused ${subject}: ${boundedWords(reason)}`);
     }),
   );
   for (const result of results) if (result.status === "rejected") throw result.reason;

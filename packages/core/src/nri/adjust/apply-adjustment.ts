@@ -40,15 +40,17 @@ export async function applyAdjustment(
     ...(hooks && { hooks }),
   };
   const withCdi = await injectCdi(withProcess, names, target.options.cdiSpecDirs);
-  const linux = withCdi.linux && adjust.linux && (await adjustedLinux(withCdi.linux, adjust.linux, target));
-  const { rootfsPropagation: before } = linux ?? withCdi.linux ?? {};
-  const { mounts, rootfsPropagation } = await adjustMounts(withCdi.mounts ?? [], before, adjust.mounts);
+  const { linux: before } = withCdi;
+  const linux = before && adjust.linux ? await adjustedLinux(before, adjust.linux, target) : before;
+  const { mounts, rootfsPropagation } = await adjustMounts(
+    withCdi.mounts ?? [],
+    linux?.rootfsPropagation,
+    adjust.mounts,
+  );
   return {
     ...withCdi,
     mounts,
-    ...(withCdi.linux && {
-      linux: { ...withCdi.linux, ...linux, ...(rootfsPropagation && { rootfsPropagation }) },
-    }),
+    ...(linux && { linux: { ...linux, ...(rootfsPropagation && { rootfsPropagation }) } }),
   };
 }
 
