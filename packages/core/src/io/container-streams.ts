@@ -140,6 +140,7 @@ export class ContainerStreams implements ContainerStdio {
   }
 
   #endClientStdin(): void {
-    if (this.request.stdinOnce && this.#stdin !== undefined) this.#context.endStdin(this.request.id, this.#stdin);
+    if (!this.request.stdinOnce || this.#stdin === undefined || this.#hasEnded) return;
+    this.#context.endStdin(this.request.id, this.#stdin);
   }
 }

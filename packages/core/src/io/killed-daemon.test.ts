@@ -3,13 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
 import { fifoPaths } from "./fifos.ts";
 import { joinLog, readLog, StdioBench, untilExit } from "./testing/stdio-bench.ts";
 
-const program = `${import.meta.dirname}/testing/run-stdio.ts`;
+const program = fileURLToPath(import.meta.resolve("./testing/run-stdio.ts"));
 const lineBytes = 100;
-const count = 200_000;
+const count = 150_000;
 
 async function start(how: "open" | "adopt", request: unknown): Promise<ChildProcess> {
   const child = spawn(process.execPath, [program, how, JSON.stringify(request)], {
@@ -42,7 +43,7 @@ test("a daemon that is killed loses at most one read of each output and leaves n
   const seq = `seq -f %0${lineBytes - 1}.0f ${count}`;
   const writer = bench.start(`${seq} & ${seq} >&2; wait`, { paths });
   let kills = 0;
-  while (writer.exitCode === null && kills < 5) {
+  while (writer.exitCode === null && kills < 4) {
     await delay(20 + kills * 15);
     if (!daemon.kill("SIGKILL")) break;
     await once(daemon, "exit");

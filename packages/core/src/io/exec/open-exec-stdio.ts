@@ -36,7 +36,9 @@ function open(request: ExecStdioRequest, signal: AbortSignal): ExecStdio {
   made.defer(() => removeFifos(choice));
   const read = (path: string): ReturnType<typeof openFifoReader> | undefined => {
     if (path === "") return undefined;
-    return made.adopt(openFifoReader(path), (socket) => socket.destroy());
+    const socket = made.adopt(openFifoReader(path), (open) => open.destroy());
+    // It ends with it; whoever reads may listen too, and nobody has to.
+    return socket.on("error", () => undefined);
   };
   const stdout = read(paths.stdout);
   const stderr = read(paths.stderr);
