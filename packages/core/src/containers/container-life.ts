@@ -1,4 +1,4 @@
-import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 import { cgroupOomKills, isProcessAlive } from "@crib/linux";
 
 import { Budget } from "../flow/budget.ts";
@@ -44,6 +44,7 @@ export interface ContainerLifeOptions {
 export class ContainerLife {
   readonly owners: RowOwners = new RowOwners("container");
   readonly #options: ContainerLifeOptions;
+  readonly #copies = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: ContainerLifeOptions) {
@@ -142,7 +143,8 @@ export class ContainerLife {
     this.#closed = true;
     this.#options.retries.stop();
     const running = Promise.allSettled(this.owners.all().map((owner) => owner.done));
-    await Promise.race([running, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
+    const late = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
+    await Promise.race([running.then(() => Promise.all(this.#copies)), late]);
   }
 
   async #heal({ id, state, facts }: ContainerRecord): Promise<void> {
@@ -288,12 +290,14 @@ export class ContainerLife {
     await rows.store.dropCopy(id);
   }
 
+  /** Nobody waits for it: the row is durable, the copy is for the loss of the database and for people. */
   #copySoon(id: string): void {
     const { rows, log } = this.#options;
-    rows.store.copy(id).catch((reason: unknown) => {
-      if (hasCode(reason, Code.NotFound)) return;
+    const copy = rows.store.copy(id).catch((reason: unknown) => {
       log.warn({ containerId: id, error: StatusError.from(reason).message }, "no copy of a container's record");
     });
+    this.#copies.add(copy);
+    void copy.finally(() => this.#copies.delete(copy));
   }
 
   #keepProblem(id: string, flow: string, step: string, error: StatusError): StatusError {

@@ -13,6 +13,9 @@ const drainMs = 2_000;
 /** Milliseconds that a shim has to delete a task: it waits up to 10 s for output itself. */
 const deleteMs = 12_000;
 
+/** The same of a shim that owes an answer: it hangs, or is at work on what nobody waits for. */
+const hungDeleteMs = 2_000;
+
 /** Ends whatever is left of the container: children in a PID namespace that it shares, a runtime that is at work. */
 export async function endProcesses({ id, plan, facts, deps, midpoint }: ContainerStepContext): Promise<void> {
   if (facts.exit?.reason === "StartError") await deps.endHelpers(id);
@@ -45,7 +48,7 @@ async function deleteByShim({ id, plan, facts, deps, signal }: ContainerStepCont
   if (deps.exits.end(id)?.kind === "lost") return false;
   try {
     const { tasks } = await deps.services.of(plan.sandboxId, signal);
-    await tasks.delete(id, "", signal, { timeoutMs: deleteMs });
+    await tasks.delete(id, "", signal, { timeoutMs: tasks.hasAbandoned ? hungDeleteMs : deleteMs });
     return true;
   } catch (reason) {
     signal.throwIfAborted();

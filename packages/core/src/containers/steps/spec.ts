@@ -14,7 +14,7 @@ import type { ContainerStepContext, CreateSession } from "./types.ts";
 const usualStopSignal = "SIGTERM";
 
 /** Mounts images and fills volumes. */
-export async function prepareVolumes(context: ContainerStepContext): Promise<Partial<ContainerFacts>> {
+export async function prepareVolumes(context: ContainerStepContext): Promise<Partial<ContainerFacts> | void> {
   const { id, plan, deps, signal, midpoint } = context;
   const image = await configOf(context);
   const volumes = await deps.volumes.prepare({ id, plan, image, rootfs: `${plan.bundleDir}/rootfs` }, signal);
@@ -23,7 +23,7 @@ export async function prepareVolumes(context: ContainerStepContext): Promise<Par
   const imageMounts = volumes.flatMap(({ containerPath, image }) =>
     image ? [{ containerPath, imageId: image.id, digest: image.digest }] : [],
   );
-  return imageMounts.length === 0 ? {} : { imageMounts };
+  if (imageMounts.length > 0) return { imageMounts };
 }
 
 /** Takes them off. */

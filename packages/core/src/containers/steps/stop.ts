@@ -8,11 +8,8 @@ import { killedEnd } from "../exits/task-end.ts";
 import type { ContainerFacts } from "../types.ts";
 import type { ContainerStepContext } from "./types.ts";
 
-/** Milliseconds that a shim has for a signal; one that hangs must not hold up the end. */
-const killMs = 3_000;
-
-/** Milliseconds from a kill to its being told. */
-const toldMs = 2_000;
+/** What a shim has for a signal, and for telling of a kill: one that hangs must not hold up the end. */
+const usualTimes = { killMs: 3_000, toldMs: 2_000 };
 
 /** Milliseconds for the kernel to let go of killed processes. */
 const goneMs = 5_000;
@@ -20,6 +17,7 @@ const goneMs = 5_000;
 /** Asks the process to end, once, unless there is no time for that. */
 export async function sendStopSignal(context: ContainerStepContext): Promise<Partial<ContainerFacts> | void> {
   const { id, facts, deps, midpoint } = context;
+  await midpoint();
   if (facts.stopSignalSent === true || deps.clocks.isOver(id) || deps.exits.end(id)) return;
   try {
     await sendSignal(context, signalNumber(facts.stopSignal ?? "SIGTERM"), false);
@@ -28,7 +26,6 @@ export async function sendStopSignal(context: ContainerStepContext): Promise<Par
     deps.log.warn({ containerId: id, error: StatusError.from(reason).message }, "stop signal was not delivered");
     return;
   }
-  await midpoint();
   return { stopSignalSent: true };
 }
 
@@ -41,11 +38,11 @@ export async function awaitExit({ id, deps, midpoint }: ContainerStepContext): P
 /** Ends what still runs: by the shim, and if that does not do it in time by the kernel. */
 export async function kill(context: ContainerStepContext): Promise<void> {
   const { id, plan, deps, midpoint } = context;
+  await midpoint();
   if (deps.exits.end(id)) return;
   await sendSignal(context, constants.signals.SIGKILL, true).catch((reason: unknown) => {
     deps.log.warn({ containerId: id, error: StatusError.from(reason).message }, "shim does not kill");
   });
-  await midpoint();
   if (await isTold(context)) return;
   await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
   if (await isTold(context)) return;
@@ -56,6 +53,7 @@ export async function kill(context: ContainerStepContext): Promise<void> {
 async function isTold({ id, deps }: ContainerStepContext): Promise<boolean> {
   if (!deps.exits.isArmed(id)) return false;
   let timer: NodeJS.Timeout | undefined;
+  const { toldMs } = deps.stopTimes ?? usualTimes;
   const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, toldMs, false)));
   const told = await Promise.race([deps.exits.wait(id).then(() => true), late]);
   clearTimeout(timer);
@@ -68,6 +66,7 @@ async function sendSignal(
   number: number,
   all: boolean,
 ): Promise<void> {
+  const { killMs } = deps.stopTimes ?? usualTimes;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(killMs)]);
   try {
     const { tasks } = await deps.services.of(plan.sandboxId, limit);

@@ -44,6 +44,8 @@ export interface ContainerDeps {
   readonly findContainer: (id: string) => ContainerRecord | undefined;
   readonly exits: TaskExits;
   readonly clocks: StopClocks;
+  /** Milliseconds that a shim has to deliver a signal, and to tell of a kill. Default 3,000 and 2,000. */
+  readonly stopTimes?: { readonly killMs: number; readonly toldMs: number };
   readonly sessions: Map<string, CreateSession>;
   readonly log: StepLog;
 }

@@ -1,0 +1,128 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Code, StatusError } from "@crib/errdefs";
+import { Status } from "@crib/wire/task";
+
+import type { TaskClient, TaskService, TaskServices } from "../../tasks/types.ts";
+
+/** A task as the shim would hold it. */
+interface FakeTask {
+  status: Status;
+  readonly ended: PromiseWithResolvers<void>;
+  exitStatus: number;
+  exitedAt: Date;
+}
+
+/** Calls that a test may make fail or hang. */
+type Trouble = "fail" | "hang";
+
+/** One task service for all pods, its tasks in memory. Its process ids are those of this very process. */
+export class FakeTaskServices implements TaskServices {
+  readonly tasks: Map<string, FakeTask> = new Map();
+  /** Every call in order, `kill 15 ID` and so on. */
+  readonly calls: string[] = [];
+  /** By the name of the call. */
+  readonly troubles: Map<string, Trouble> = new Map();
+  /** What signal 15 does. Default: the task ends with 143. */
+  onTerm: (id: string) => void = (id) => this.exit(id, 143);
+  #lost = Promise.withResolvers<StatusError>();
+  #isDead = false;
+
+  async of(sandboxId: string): Promise<TaskService> {
+    if (this.#isDead) throw new StatusError(Code.NotFound, `sandbox "${sandboxId}": its shim has died`);
+    return {
+      sandboxId,
+      endpoint: { protocol: "ttrpc", address: "unix:///nowhere", version: 3 },
+      tasks: this.#client(),
+      closed: this.#lost.promise,
+    };
+  }
+
+  forget(): void {}
+  close(): void {}
+
+  /** The task's process ends. */
+  exit(id: string, exitStatus: number, exitedAt: Date = new Date()): void {
+    const task = this.tasks.get(id);
+    if (!task || task.status === Status.STOPPED) return;
+    Object.assign(task, { status: Status.STOPPED, exitStatus, exitedAt });
+    task.ended.resolve();
+  }
+
+  /** The shim dies with all that it knows. */
+  die(): void {
+    this.#isDead = true;
+    this.tasks.clear();
+    this.#lost.resolve(new StatusError(Code.Unavailable, "connection lost"));
+  }
+
+  #client(): TaskClient {
+    const get = (id: string): FakeTask => {
+      const task = this.tasks.get(id);
+      if (task) return task;
+      throw new StatusError(Code.NotFound, `container "${id}" not created`);
+    };
+    const call = async (name: string, id: string, signal: AbortSignal): Promise<void> => {
+      this.calls.push(`${name} ${id}`);
+      const trouble = this.troubles.get(name.split(" ")[0] ?? "");
+      if (trouble === "fail") throw new StatusError(Code.Internal, `${name}: it fails`);
+      if (trouble === "hang") await untilAborted(signal);
+    };
+    const client = {
+      version: 3,
+      hasAbandoned: false,
+      create: async ({ id = "" }: { readonly id?: string }, signal: AbortSignal): Promise<number> => {
+        await call("create", id, signal);
+        const ended = Promise.withResolvers<void>();
+        this.tasks.set(id, { status: Status.CREATED, ended, exitStatus: 0, exitedAt: new Date(0) });
+        return process.pid;
+      },
+      start: async (id: string, _execId: string, signal: AbortSignal): Promise<number> => {
+        await call("start", id, signal);
+        get(id).status = Status.RUNNING;
+        return process.pid;
+      },
+      kill: async (
+        { id = "", signal: number = 0 }: { readonly id?: string; readonly signal?: number },
+        signal: AbortSignal,
+      ): Promise<void> => {
+        await call(`kill ${number}`, id, signal);
+        if (get(id).status === Status.STOPPED) throw new StatusError(Code.NotFound, "process already finished");
+        if (number === 9) this.exit(id, 137);
+        else this.onTerm(id);
+      },
+      wait: async (id: string, _execId: string, signal: AbortSignal): Promise<object> => {
+        const task = get(id);
+        await Promise.race([
+          task.ended.promise,
+          this.#lost.promise.then((error) => Promise.reject(error)),
+          untilAborted(signal),
+        ]);
+        return { exitStatus: task.exitStatus, exitedAt: timestampFromDate(task.exitedAt) };
+      },
+      state: async (id: string): Promise<object> => {
+        const { status, exitStatus, exitedAt } = get(id);
+        return { status, pid: process.pid, exitStatus, exitedAt: timestampFromDate(exitedAt) };
+      },
+      delete: async (id: string, _execId: string, signal: AbortSignal): Promise<object> => {
+        await call("delete", id, signal);
+        get(id);
+        this.tasks.delete(id);
+        return {};
+      },
+      update: async ({ id = "" }: { readonly id?: string }, signal: AbortSignal): Promise<void> => {
+        await call("update", id, signal);
+        get(id);
+      },
+    };
+    // The flows of containers use these calls only.
+    return client as unknown as TaskClient;
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(StatusError.from(signal.reason, "calling"));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}

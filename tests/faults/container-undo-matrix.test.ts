@@ -1,0 +1,3 @@
+import { containerUndoMatrix } from "./container-fault-matrix.ts";
+
+containerUndoMatrix();

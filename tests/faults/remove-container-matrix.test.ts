@@ -1,0 +1,5 @@
+import { removeContainer } from "@crib/core/containers";
+
+import { containerFaultMatrix } from "./container-fault-matrix.ts";
+
+containerFaultMatrix(removeContainer);

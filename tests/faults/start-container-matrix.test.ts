@@ -1,0 +1,5 @@
+import { startContainer } from "@crib/core/containers";
+
+import { containerFaultMatrix } from "./container-fault-matrix.ts";
+
+containerFaultMatrix(startContainer);

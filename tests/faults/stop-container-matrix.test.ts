@@ -1,0 +1,5 @@
+import { stopContainer } from "@crib/core/containers";
+
+import { containerFaultMatrix } from "./container-fault-matrix.ts";
+
+containerFaultMatrix(stopContainer);
