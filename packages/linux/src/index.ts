@@ -31,6 +31,7 @@ export { makePrivate, mountTmpfs, type TmpfsOptions } from "./mounts/mount-tmpfs
 export { mount, type MountDeadline, umount } from "./mounts/mount.ts";
 export { escapeOverlayPath, overlayOptions } from "./mounts/overlay/overlay-options.ts";
 export { maximumOverlayLayers, type OverlayMethod, type OverlayRequest } from "./mounts/overlay/overlay-request.ts";
+export { realPaths } from "./mounts/real-paths.ts";
 export { umountAll } from "./mounts/umount-all.ts";
 export { umountTree } from "./mounts/umount-tree.ts";
 export { type InterfaceStats, interfaceStats } from "./namespaces/interface-stats.ts";

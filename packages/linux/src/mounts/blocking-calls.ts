@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 
 import { Code, StatusError } from "@crib/errdefs";
 
-import type { MountAnswer, MountCall } from "./mount-worker.ts";
+import type { CallFailure, MountAnswer, MountCall, MountResults } from "./mount-worker.ts";
 
 /** Some of them may be stuck in the kernel; when all are, further calls fail at their deadlines. */
 const maximumWorkers = 8;
@@ -86,24 +86,32 @@ async function ask(worker: Worker, call: MountCall, deadlineMs: number): Promise
   }
 }
 
+/** The error that a failure in a worker was. */
+export function errorOf({ code, message, errno }: CallFailure): StatusError {
+  return new StatusError(code, message, { cause: Object.assign(new Error(message), { code: errno }) });
+}
+
 /**
- * Runs one mount call on a thread of its own, since a call on a dead server or disk may never return. Gives the result of
+ * Runs one call on a thread of its own, since a call on a dead server or disk may never return. Gives the result of
  * the system call, or throws what the worker did; DeadlineExceeded after `timeoutMs`. The kernel may then still carry the call
  * out some day.
  */
-export async function callInWorker(call: MountCall, timeoutMs: number, doing: string): Promise<number> {
+export async function callInWorker<Name extends MountCall["name"]>(
+  call: MountCall & { readonly name: Name },
+  timeoutMs: number,
+  doing: string,
+): Promise<MountResults[Name]> {
   const end = performance.now() + timeoutMs;
   const worker = await acquire(timeoutMs);
   if (worker === undefined) {
     throw new StatusError(Code.DeadlineExceeded, `${doing}: other calls block all threads for ${timeoutMs} ms`);
   }
-  const result = await ask(worker, call, Math.max(0, end - performance.now()));
-  release(worker, result === undefined || result === "ended");
-  if (result === undefined) {
+  const answer = await ask(worker, call, Math.max(0, end - performance.now()));
+  release(worker, answer === undefined || answer === "ended");
+  if (answer === undefined) {
     throw new StatusError(Code.DeadlineExceeded, `${doing}: still blocked in the kernel after ${timeoutMs} ms`);
   }
-  if (result === "ended") throw new StatusError(Code.Internal, `${doing}: its thread has ended`);
-  if (typeof result === "number") return result;
-  const { code, message, errno } = result;
-  throw new StatusError(code, message, { cause: Object.assign(new Error(message), { code: errno }) });
+  if (answer === "ended") throw new StatusError(Code.Internal, `${doing}: its thread has ended`);
+  if ("failure" in answer) throw errorOf(answer.failure);
+  return answer.result as MountResults[Name];
 }

@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 
 import { type Code, StatusError } from "@crib/errdefs";
@@ -13,14 +14,43 @@ export type MountCall =
   | { readonly name: "mount"; readonly args: Readonly<Parameters<typeof mount>> }
   | { readonly name: "umount2"; readonly args: Readonly<Parameters<typeof umount2>> }
   | { readonly name: "overlay"; readonly args: readonly [OverlayRequest] }
-  | { readonly name: "bind"; readonly args: readonly [BindRequest] };
+  | { readonly name: "bind"; readonly args: readonly [BindRequest] }
+  | { readonly name: "realpath"; readonly args: readonly [readonly string[]] };
 
-/** What came of it: zero or a negative errno, or the parts of the error, which the other side puts together again. */
-export type MountAnswer =
-  | number
-  | { readonly code: Code; readonly message: string; readonly errno: string | undefined };
+/** The parts of an error, which the other side puts together again. */
+export interface CallFailure {
+  readonly code: Code;
+  readonly message: string;
+  readonly errno: string | undefined;
+}
 
-function carryOut(call: MountCall): number {
+/** What came of each call: zero or a negative errno, or an answer for each path. */
+export interface MountResults {
+  readonly mount: number;
+  readonly umount2: number;
+  readonly overlay: number;
+  readonly bind: number;
+  readonly realpath: readonly (string | CallFailure)[];
+}
+
+/** A result, or why there is none. */
+export type MountAnswer = { readonly result: MountResults[MountCall["name"]] } | { readonly failure: CallFailure };
+
+function failureOf(reason: unknown): CallFailure {
+  const { code, message } = StatusError.from(reason);
+  return { code, message, errno: errnoName(reason) };
+}
+
+function realPath(path: string): string | CallFailure {
+  try {
+    return realpathSync.native(path);
+  } catch (reason) {
+    return failureOf(reason);
+  }
+}
+
+function carryOut(call: MountCall): MountResults[MountCall["name"]] {
+  if (call.name === "realpath") return call.args[0].map(realPath);
   if (call.name === "mount") return mount(...call.args);
   if (call.name === "umount2") return umount2(...call.args);
   if (call.name === "overlay") mountOverlaySync(...call.args);
@@ -30,10 +60,9 @@ function carryOut(call: MountCall): number {
 
 function answer(call: MountCall): MountAnswer {
   try {
-    return carryOut(call);
+    return { result: carryOut(call) };
   } catch (reason) {
-    const { code, message } = StatusError.from(reason);
-    return { code, message, errno: errnoName(reason) };
+    return { failure: failureOf(reason) };
   }
 }
 
