@@ -1,4 +1,3 @@
-import { type Mount as HostMount, readMounts } from "@crib/linux";
 import type { Mount } from "@crib/oci-spec";
 
 import { selinuxLabels } from "../process/selinux-labels.ts";
@@ -9,7 +8,7 @@ import { inMountingOrder, withoutReplaced } from "./mount-order.ts";
 import { checkMountPoints } from "./mount-points.ts";
 import { podFileNames, podFiles } from "./pod-files.ts";
 import { relabel } from "./relabel.ts";
-import { requestedMount } from "./requested-mount.ts";
+import { requestedMounts } from "./requested-mount.ts";
 
 /**
  * All mounts of a container: the usual file systems, the pod's files, what the request mounts, which takes the place of both, and the
@@ -18,20 +17,18 @@ import { requestedMount } from "./requested-mount.ts";
  */
 export async function containerMounts(input: SpecInput): Promise<SpecMounts> {
   const { mounts } = input.plan;
-  const isPropagated = mounts.some(({ propagation, image }) => propagation !== "private" && image === undefined);
-  const table: readonly HostMount[] = isPropagated ? await readMounts() : [];
   const [defaults, files, requested] = await Promise.all([
     defaultMounts(input),
     podFiles(input),
-    Promise.all(mounts.map((mount) => requestedMount(mount, input, table))),
+    requestedMounts(input),
     checkMountPoints(input.rootfs),
   ]);
-  const requestedMounts = requested.map(({ mount }) => mount);
-  const asked = requestedMounts.filter(
+  const wanted = requested.map(({ mount }) => mount);
+  const asked = wanted.filter(
     (_, index) => mounts[index]?.selinuxRelabel === true && mounts[index].image === undefined,
   );
-  const standard = withoutReplaced([...withoutReplaced(defaults, files), ...files], requestedMounts);
-  const own = [...standard, ...requestedMounts];
+  const standard = withoutReplaced([...withoutReplaced(defaults, files), ...files], wanted);
+  const own = [...standard, ...wanted];
   const standardFiles = files.filter((file) => standard.includes(file));
   const volumes = withoutReplaced(input.volumes.filter(({ image }) => image === undefined).map(volumeMount), own);
   await relabelAll(input, [...standardFiles, ...asked, ...volumes]);

@@ -1,11 +1,13 @@
+import { isAbsolute } from "node:path";
+
 import { Code, StatusError } from "@crib/errdefs";
-import type { Mount as HostMount } from "@crib/linux";
+import { type Mount as HostMount, readMounts } from "@crib/linux";
 import type { Mount } from "@crib/oci-spec";
 
 import type { MountRequest } from "../../containers/types.ts";
 import type { SpecInput } from "../types.ts";
 import { cleanContainerPath } from "./container-path.ts";
-import { resolveHostPath } from "./host-path.ts";
+import { resolveHostPaths } from "./host-path.ts";
 import { checkPropagation } from "./propagation.ts";
 import { canIdmap, canMountRecursivelyReadOnly } from "./runtime-mounts.ts";
 import { specIdMappings } from "./spec-id-mappings.ts";
@@ -22,17 +24,40 @@ const propagations = {
   bidirectional: { option: "rshared", rootfsPropagation: "shared" },
 } as const;
 
-/** One mount that the request asks for; `table` is the host's mounts where propagation is asked for. */
-export async function requestedMount(
+/** The mounts that the request asks for, in its order. Nothing is made on the host when one of them cannot be. */
+export async function requestedMounts(input: SpecInput): Promise<readonly RequestedMount[]> {
+  const { mounts } = input.plan;
+  for (const mount of mounts) checkForm(mount, input);
+  const ofHost = mounts.filter(({ image }) => image === undefined);
+  const isPropagated = ofHost.some(({ propagation }) => propagation !== "private");
+  const [sources, table] = await Promise.all([
+    resolveHostPaths(ofHost.map(({ hostPath }) => hostPath)),
+    isPropagated ? readMounts() : [],
+  ]);
+  const bySource = new Map(ofHost.map((mount, index) => [mount, sources[index]]));
+  return mounts.map((mount) => requestedMount(mount, input, { source: bySource.get(mount), table }));
+}
+
+function checkForm(request: MountRequest, input: SpecInput): void {
+  const { containerPath, hostPath, image } = request;
+  cleanContainerPath(containerPath, "mounting");
+  if (image === undefined && (!isAbsolute(hostPath) || hostPath.includes("\0"))) {
+    const why = `host path "${hostPath}" is not absolute`;
+    throw new StatusError(Code.InvalidArgument, `mounting at "${containerPath}": ${why}`);
+  }
+  accessOption(request, input);
+  idMapped(request, input);
+}
+
+function requestedMount(
   request: MountRequest,
   input: SpecInput,
-  table: readonly HostMount[],
-): Promise<RequestedMount> {
+  { source, table }: { readonly source: string | undefined; readonly table: readonly HostMount[] },
+): RequestedMount {
   const destination = cleanContainerPath(request.containerPath, "mounting");
   const access = accessOption(request, input);
-  if (request.image !== undefined) return { mount: imageMount(destination, input) };
+  if (source === undefined) return { mount: imageMount(destination, input) };
   const { option, ...rootfs } = propagations[request.propagation];
-  const source = await resolveHostPath(request.hostPath, `mounting at "${destination}"`);
   checkPropagation(request.propagation, source, table);
   const mapped = idMapped(request, input);
   const options = ["rbind", option, access, ...mapped.options];
