@@ -145,7 +145,14 @@ test("the death of a shim ends its containers, without asking another shim", asy
 });
 
 test("stopping a pod ends what runs, undoes what is being created and refuses the rest", async (t) => {
-  const fixture = await ContainerFixture.open(t, { faults: "CreateContainer/spec.build@inside=hang*1" });
+  const fixture = await ContainerFixture.open(t, {
+    hooks: {
+      createContainer: async (_sandbox, { plan }, spec, signal) => {
+        if (plan.name === "slow") await delay(60_000, undefined, { signal });
+        return { spec, updates: [] };
+      },
+    },
+  });
   const creating = fixture.containers.create(fixture.request({ name: "slow" }), signal);
   creating.catch(() => {}); // seen below
   const running = await fixture.run({ name: "runs" });
