@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { Code, StatusError } from "@crib/errdefs";
+import { peerCredentials } from "@crib/linux";
 import type { ContainerEviction, ContainerUpdate } from "@crib/wire/nri";
 
 import { checkReply, isId } from "./adjust/check-reply.ts";
@@ -9,7 +11,7 @@ import { type LaunchedPlugin, launchPlugin } from "./launch/launch-plugin.ts";
 import { listen, type Listener } from "./launch/listen.ts";
 import type { InvocationCounters } from "./plugin/invocation-counters.ts";
 import type { PluginList } from "./plugin/plugin-list.ts";
-import { Plugin, type PluginContext, type PluginIdentity } from "./plugin/plugin.ts";
+import { Plugin, type PluginContext, type PluginOrigin } from "./plugin/plugin.ts";
 import { synchronize } from "./plugin/synchronize.ts";
 import type { NriHost, NriLog, NriOptions } from "./types.ts";
 
@@ -47,7 +49,10 @@ export class Connections {
     const installed = await findPlugins(this.#options.pluginDir, this.#options.pluginConfigDir, this.#log);
     await Promise.all(installed.map((plugin) => this.#launch(plugin)));
     if (this.#options.disableConnections) return;
-    this.#listener = await listen(this.#options.socket, (socket) => void this.#accept(socket, "", undefined));
+    this.#listener = await listen(
+      this.#options.socket,
+      (socket) => void this.#accept(socket, { pid: peerPid(socket) }),
+    );
   }
 
   close(): Promise<void> {
@@ -77,15 +82,15 @@ export class Connections {
     try {
       const launched = await launchPlugin(installed, this.#log);
       this.#launched.add(launched);
-      const lost = await this.#accept(launched.socket, installed.config, installed);
+      const lost = await this.#accept(launched.socket, { pid: launched.pid, identity: installed }, installed.config);
       void this.#endWith(lost, launched);
     } catch (error) {
       this.#log("error", "NRI plugin not started", { plugin: fullName, why: (error as Error).message });
     }
   }
 
-  async #accept(socket: Duplex, config: string, identity: PluginIdentity | undefined): Promise<Plugin> {
-    const plugin = new Plugin(socket, this.#context, identity);
+  async #accept(socket: Duplex, origin: PluginOrigin, config = ""): Promise<Plugin> {
+    const plugin = new Plugin(socket, this.#context, origin);
     this.#open.add(plugin);
     void this.#forgetWhenClosed(plugin);
     if (this.#closing !== undefined) plugin.close("the runtime ends");
@@ -96,7 +101,7 @@ export class Connections {
       await this.#join(plugin);
     } catch (error) {
       const why = (error as Error).message;
-      this.#log("error", "NRI plugin not taken", { plugin: plugin.fullName, why });
+      this.#log("error", "NRI plugin not taken", { plugin: plugin.fullName, pid: origin.pid, why });
       plugin.close(why);
     }
     return plugin;
@@ -105,7 +110,7 @@ export class Connections {
   async #forgetWhenClosed(plugin: Plugin): Promise<void> {
     const why = await plugin.closed;
     this.#open.delete(plugin);
-    this.#log("info", "NRI plugin gone", { plugin: plugin.fullName, why });
+    this.#log("info", "NRI plugin gone", { plugin: plugin.fullName, pid: plugin.info.pid, why });
   }
 
   /** A plugin that lost its connection is of no use any more. */
@@ -121,8 +126,8 @@ export class Connections {
     const joined = before.then(() => this.#synchronize(plugin));
     this.#joining = settled(joined);
     const updates = await joined;
-    const { fullName, events } = plugin.info;
-    this.#log("info", "NRI plugin joined", { plugin: fullName, events });
+    const { fullName, events, pid } = plugin.info;
+    this.#log("info", "NRI plugin joined", { plugin: fullName, pid, events });
     if (updates.length === 0) return;
     // The creations that were held go on by now: an update may need what they hold.
     const failed = (await this.#host?.update(updates)) ?? [];
@@ -167,4 +172,13 @@ export class Connections {
 /** Settles when work has ended, however: its outcome is told to whoever waits for the work itself. */
 async function settled(work: Promise<unknown>): Promise<void> {
   await Promise.allSettled([work]);
+}
+
+/** Whose connection it is, for the log; 0 when it has ended already. */
+function peerPid(socket: Socket): number {
+  try {
+    return peerCredentials(socket).pid;
+  } catch {
+    return 0;
+  }
 }

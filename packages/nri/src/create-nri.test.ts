@@ -20,6 +20,7 @@ test("a plugin registers, is configured, learns of what there is and takes event
   const { runtimeName, NRIVersion, requestTimeout, registrationTimeout } = plugin.configuration ?? {};
   deepEqual([runtimeName, NRIVersion, requestTimeout, registrationTimeout], ["crib", "v0.12.2", 300n, 300n]);
   deepEqual([host.holds, host.releases], [1, 1]);
+  equal(nri.plugins()[0]?.pid, process.pid);
 
   await nri.notify("RunPodSandbox", { pod: testPod() }, t.signal);
   await nri.notify("StartContainer", { pod: testPod(), container: testContainer() }, t.signal);

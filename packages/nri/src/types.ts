@@ -131,6 +131,8 @@ export interface PluginInfo {
   readonly index: string;
   readonly name: string;
   readonly events: readonly NriEvent[];
+  /** Its process; 0 where this process cannot see it. */
+  readonly pid: number;
 }
 
 /** Calls of one operation of one plugin. */

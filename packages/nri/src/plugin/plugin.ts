@@ -21,6 +21,14 @@ export interface PluginIdentity {
   readonly name: string;
 }
 
+/** Where a plugin's connection comes from. */
+export interface PluginOrigin {
+  /** 0 where this process cannot see it. */
+  readonly pid: number;
+  /** Of a plugin that was started by the runtime; others tell it themselves. */
+  readonly identity?: PluginIdentity;
+}
+
 /** What a plugin needs of its surroundings. */
 export interface PluginContext {
   readonly options: NriOptions;
@@ -57,16 +65,16 @@ export class Plugin {
   readonly #client: TtrpcClient;
   readonly #turns: Turns;
   readonly #registered = Promise.withResolvers<void>();
-  readonly #isLaunched: boolean;
+  readonly #origin: PluginOrigin;
   #identity: PluginIdentity | undefined;
   #events = 0;
   #joined = false;
 
-  /** Takes over the socket. `identity` is that of a plugin that was started by the runtime. */
-  constructor(socket: Duplex, context: PluginContext, identity?: PluginIdentity) {
+  /** Takes over the socket. */
+  constructor(socket: Duplex, context: PluginContext, origin: PluginOrigin) {
     this.#context = context;
-    this.#identity = identity;
-    this.#isLaunched = identity !== undefined;
+    this.#identity = origin.identity;
+    this.#origin = origin;
     this.#turns = new Turns(Math.min(Math.max(context.options.maxConcurrentEvents ?? 32, 1), 100));
     this.#trunk = new Trunk(socket);
     // Both before the trunk is read: a frame for a connection that does not exist ends it.
@@ -101,6 +109,7 @@ export class Plugin {
       index: this.index,
       name: this.#identity?.name ?? "",
       events: eventsOf(this.#events),
+      pid: this.#origin.pid,
     };
   }
 
@@ -200,7 +209,7 @@ export class Plugin {
 
   #register(name: string, index: string): object {
     if (this.#events !== 0 || this.#joined) throw refused(`plugin "${this.fullName}" is registered already`);
-    if (!this.#isLaunched) {
+    if (this.#origin.identity === undefined) {
       if (this.#identity !== undefined) throw refused(`plugin "${this.fullName}" is registered already`);
       try {
         this.#identity = checkIdentity(name, index);
@@ -225,6 +234,7 @@ export class Plugin {
     const why = error instanceof Error ? error.message : String(error);
     this.#context.log("error", "NRI plugin lost: it goes on without it", {
       plugin: this.fullName,
+      pid: this.#origin.pid,
       event: operation,
       durationMs: Math.round(ms),
       why: this.#trunk.why ?? why,
