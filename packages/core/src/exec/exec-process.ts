@@ -40,9 +40,9 @@ export class ContainerProcesses {
 
 /** A terminal's programs ask for its kind; nobody else has told them. */
 export function execProcess(process: Process, { args, tty }: ExecRequest): Process {
-  const { env = [] } = process;
+  const { env = [], consoleSize: _, ...rest } = process;
   const others = env.filter((pair) => !pair.startsWith("TERM="));
-  return { ...process, args: [...args], terminal: tty, ...(tty ? { env: [...others, "TERM=xterm"] } : {}) };
+  return { ...rest, args: [...args], terminal: tty, env: tty ? [...others, "TERM=xterm"] : env };
 }
 
 async function readProcess(id: string, bundleDir: string): Promise<Process> {

@@ -81,12 +81,14 @@ export async function joinStreams(near: Duplex, far: Duplex, signal: AbortSignal
   };
   copy(near, far);
   copy(far, near);
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const aborted = (): void => resolve();
+  signal.addEventListener("abort", aborted, { once: true });
   if (signal.aborted) resolve();
   await promise;
+  signal.removeEventListener("abort", aborted);
   clearInterval(timer);
   for (const stream of [near, far]) {
     stream.on("error", () => undefined);
-    stream.destroy();
+    if (!stream.readableEnded || !stream.writableFinished) stream.destroy();
   }
 }

@@ -32,6 +32,8 @@ import { pauseDirectory } from "./pause-directory.ts";
 /** What a fixture varies. */
 export interface PodsandboxFixtureOptions {
   readonly pause: "auto" | "always";
+  /** Default true, as in a handler. */
+  readonly prestart?: boolean;
   /** Absolute path of the shim; empty: the one of PATH. */
   readonly runtimePath?: string;
   readonly runtimeType?: string;
@@ -84,6 +86,7 @@ export class PodsandboxFixture implements ControllerFixture {
     });
     const {
       pause,
+      prestart = true,
       runtimePath = "",
       runtimeType = "io.containerd.runc.v2",
       options = {},
@@ -92,7 +95,7 @@ export class PodsandboxFixture implements ControllerFixture {
     const controller = createPodsandboxController({
       shims,
       pauseRoots: pauseDirectory(join(this.dir, "root"), [pauseProgram, "-P"]),
-      handlerOf: () => ({ runtimeType, runtimePath, options, pause }),
+      handlerOf: () => ({ runtimeType, runtimePath, options, pause, prestart }),
       budgets,
       log,
     });
