@@ -27,10 +27,11 @@ interface Pending {
   readonly reject: (error: StatusError) => void;
 }
 
-/** The thread that copies the outputs of containers. It keeps the process alive only while it is asked something. */
+/** The thread that copies the outputs of containers. It keeps the process alive only while it is asked something, or has clients. */
 export class LogThread {
   readonly #events: LogThreadEvents;
   readonly #pending = new Map<number, Pending>();
+  readonly #tapped = new Set<string>();
   #worker: Worker | undefined;
   #restarting: Promise<void> | undefined;
   #lastNumber = 0;
@@ -65,7 +66,7 @@ export class LogThread {
       if (!this.#isEnding) this.#restarting = this.#restart(startedMs + calmMs - performance.now());
     });
     // Last, since a listener keeps the process alive as well.
-    worker.unref();
+    this.#hold();
   }
 
   /** Has a call carried out. Its errors; Unavailable when the thread dies before it answers, or has ended. */
@@ -77,14 +78,17 @@ export class LogThread {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#lastNumber += 1;
     const number = this.#lastNumber;
-    if (this.#pending.size === 0) worker.ref();
     this.#pending.set(number, { call, resolve, reject });
+    this.#hold();
     this.#post({ kind: "call", number, call });
     await promise;
   }
 
   /** Whether clients want the container's output as well. */
   tap(id: string, isOn: boolean): void {
+    if (isOn) this.#tapped.add(id);
+    else this.#tapped.delete(id);
+    this.#hold();
     this.#post({ kind: "tap", id, isOn });
   }
 
@@ -103,6 +107,12 @@ export class LogThread {
     await exited;
   }
 
+  /** Keeps the process alive, or does not. */
+  #hold(): void {
+    if (this.#pending.size > 0 || this.#tapped.size > 0 || this.#isEnding) this.#worker?.ref();
+    else this.#worker?.unref();
+  }
+
   #post(message: ToLogWorker): void {
     this.#worker?.postMessage(message, []);
   }
@@ -117,7 +127,7 @@ export class LogThread {
   #settle(message: FromLogWorker & { readonly kind: "done" | "failed" }): void {
     const pending = this.#pending.get(message.number);
     this.#pending.delete(message.number);
-    if (this.#pending.size === 0 && !this.#isEnding) this.#worker?.unref();
+    this.#hold();
     if (message.kind === "done") pending?.resolve();
     else pending?.reject(new StatusError(message.code, message.message));
   }
