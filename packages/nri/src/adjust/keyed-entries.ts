@@ -37,18 +37,20 @@ export class KeyedEntries<T> {
   }
 
   /**
-   * Adds what one plugin wants. A removal makes an entry free of its owner, so that the same reply may set it anew. With
-   * `removalOwns` it is owned by who removes it, `always` or when it takes away what another `earlier` plugin set.
+   * Adds what one plugin wants. A removal makes an entry free of its owner, so that the same reply may set it anew. Alone it owns the
+   * entry `always`, so that it is in conflict with an owner, or when it takes away what an `earlier` plugin set, or `never`.
    */
   apply(plugin: string, changes: EntryChanges<T>, removalOwns: "always" | "earlier" | "never"): void {
     const added = new Set(changes.additions.map(([key]) => key));
     for (const key of changes.removals) {
       const claim = { field: this.#field, key, label: this.#label };
+      const isReplaced = added.has(key);
+      // Where a removal is a claim like any other, it cannot take away what another plugin decided.
+      if (removalOwns === "always" && !isReplaced) this.#owners.claim(plugin, claim);
+      else this.#owners.clear(claim);
       const dropped = this.#values.delete(key);
-      this.#owners.clear(claim);
       this.#removed.add(key);
-      if (added.has(key)) continue;
-      if (removalOwns === "always" || (removalOwns === "earlier" && dropped)) this.#owners.claim(plugin, claim);
+      if (removalOwns === "earlier" && dropped && !isReplaced) this.#owners.claim(plugin, claim);
     }
     for (const [key, value] of changes.additions) {
       this.#owners.claim(plugin, { field: this.#field, key, label: this.#label });

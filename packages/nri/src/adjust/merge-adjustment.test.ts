@@ -143,6 +143,8 @@ test("removing alone owns what an earlier plugin had set, and of namespaces alwa
   equal(merged({ env: [{ key: "-A" }] }).owners.ownerOf({ field: Field.Env, key: "A" }), undefined);
   const namespaces = merged({ linux: { namespaces: [{ type: "-ipc" }] } });
   equal(namespaces.owners.ownerOf({ field: Field.Namespace, key: "ipc" }), "00-plugin");
+  const set = { linux: { namespaces: [{ type: "ipc", path: "/ns" }] } };
+  throws(() => merged(set, { linux: { namespaces: [{ type: "-ipc" }] } }), /both set its namespace "ipc"/);
 });
 
 test("arguments are taken over with an empty first one", () => {
