@@ -1,7 +1,7 @@
 import type { ContainerRecord, Containers } from "@crib/core/containers";
 import type { ContainerFilter, ContainerStatsFilter } from "@crib/wire/cri";
 
-import { toContainerState } from "../conversion/container-state.ts";
+import { toContainerState } from "../conversion/container/container-state.ts";
 import { toContainerFilter } from "../validation/container-filter.ts";
 
 /** The records that a filter of the CRI leaves. States are compared as they are shown. */

@@ -1,5 +1,5 @@
-import { toContainerInfo } from "../conversion/container-info.ts";
-import { toContainerStatus } from "../conversion/container-status.ts";
+import { toContainerInfo } from "../conversion/container/container-info.ts";
+import { toContainerStatus } from "../conversion/container/container-status.ts";
 import { getContainer } from "../lookup/get-container.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

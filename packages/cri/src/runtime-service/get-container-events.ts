@@ -1,8 +1,8 @@
 import { ContainerEventType } from "@crib/wire/cri";
 
-import { toContainerStatus } from "../conversion/container-status.ts";
+import { toContainerStatus } from "../conversion/container/container-status.ts";
 import { toNanoseconds } from "../conversion/nanoseconds.ts";
-import { toPodSandboxStatus } from "../conversion/pod-sandbox-status.ts";
+import { toPodSandboxStatus } from "../conversion/pod/pod-sandbox-status.ts";
 import type { PodEvent } from "../events/pod-events.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

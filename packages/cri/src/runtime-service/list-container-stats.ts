@@ -1,4 +1,4 @@
-import { toContainerStats } from "../conversion/container-stats.ts";
+import { toContainerStats } from "../conversion/usage/container-stats.ts";
 import { listContainerUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

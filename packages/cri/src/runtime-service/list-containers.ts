@@ -1,4 +1,4 @@
-import { toContainer } from "../conversion/container.ts";
+import { toContainer } from "../conversion/container/container.ts";
 import { filterContainers } from "../lookup/filter-containers.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

@@ -1,4 +1,4 @@
-import { toMeasuredPodStats } from "../conversion/measured-pod.ts";
+import { toMeasuredPodStats } from "../conversion/usage/measured-pod.ts";
 import { listPodUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

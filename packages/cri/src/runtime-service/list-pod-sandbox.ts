@@ -1,4 +1,4 @@
-import { toPodSandbox } from "../conversion/pod-sandbox.ts";
+import { toPodSandbox } from "../conversion/pod/pod-sandbox.ts";
 import { listSandboxes } from "../lookup/list-sandboxes.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

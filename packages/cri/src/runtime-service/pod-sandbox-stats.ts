@@ -1,6 +1,6 @@
 import { Code, StatusError } from "@crib/errdefs";
 
-import { toMeasuredPodStats } from "../conversion/measured-pod.ts";
+import { toMeasuredPodStats } from "../conversion/usage/measured-pod.ts";
 import { getSandbox } from "../lookup/get-sandbox.ts";
 import { podContainers } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";

@@ -1,7 +1,7 @@
-import { toContainerStatus } from "../conversion/container-status.ts";
+import { toContainerStatus } from "../conversion/container/container-status.ts";
 import { toNanoseconds } from "../conversion/nanoseconds.ts";
-import { toPodSandboxStatus } from "../conversion/pod-sandbox-status.ts";
-import { toSandboxInfo } from "../conversion/sandbox-info.ts";
+import { toPodSandboxStatus } from "../conversion/pod/pod-sandbox-status.ts";
+import { toSandboxInfo } from "../conversion/pod/sandbox-info.ts";
 import { getSandbox } from "../lookup/get-sandbox.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

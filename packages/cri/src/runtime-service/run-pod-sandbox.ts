@@ -1,4 +1,4 @@
-import { checkPodSandboxRequest } from "../validation/pod-sandbox-request.ts";
+import { checkPodSandboxRequest } from "../validation/pod/pod-sandbox-request.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
 /** Runs a pod sandbox, or joins the run of the same request. The client's leaving ends its wait, not the work. */

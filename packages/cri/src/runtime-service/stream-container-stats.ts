@@ -1,6 +1,6 @@
 import { batches } from "../conversion/batches.ts";
-import { toContainerStats } from "../conversion/container-stats.ts";
-import { containerWeight } from "../conversion/container.ts";
+import { containerWeight } from "../conversion/container/container.ts";
+import { toContainerStats } from "../conversion/usage/container-stats.ts";
 import { listContainerUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

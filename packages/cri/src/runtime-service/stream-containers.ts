@@ -1,5 +1,5 @@
 import { batches } from "../conversion/batches.ts";
-import { containerWeight, toContainer } from "../conversion/container.ts";
+import { containerWeight, toContainer } from "../conversion/container/container.ts";
 import { filterContainers } from "../lookup/filter-containers.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

@@ -1,5 +1,5 @@
 import { batches } from "../conversion/batches.ts";
-import { measuredPodWeight, toMeasuredPodStats } from "../conversion/measured-pod.ts";
+import { measuredPodWeight, toMeasuredPodStats } from "../conversion/usage/measured-pod.ts";
 import { listPodUsage } from "../lookup/list-usage.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

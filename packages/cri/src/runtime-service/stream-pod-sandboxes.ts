@@ -1,5 +1,5 @@
 import { batches } from "../conversion/batches.ts";
-import { podSandboxWeight, toPodSandbox } from "../conversion/pod-sandbox.ts";
+import { podSandboxWeight, toPodSandbox } from "../conversion/pod/pod-sandbox.ts";
 import { listSandboxes } from "../lookup/list-sandboxes.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ContainerRecord, ContainerRequest } from "@crib/core/containers";
 import { ContainerConfigSchema } from "@crib/wire/cri";
 
-import { encodeContainerConfig } from "../conversion/container-config.ts";
+import { encodeContainerConfig } from "../conversion/container/container-config.ts";
 import { checkContainerRequest } from "../validation/container/container-request.ts";
 import { sandboxRecord } from "./sandbox-record.ts";
 

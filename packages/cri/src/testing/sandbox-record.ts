@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { PodSandboxRequest, SandboxRecord } from "@crib/core/sandbox";
 import { PodSandboxConfigSchema } from "@crib/wire/cri";
 
-import { encodePodConfig } from "../conversion/pod-config.ts";
+import { encodePodConfig } from "../conversion/pod/pod-config.ts";
 import { runcHandler } from "./runc-handler.ts";
 
 /** The configuration of a pod named `web` that asks for nothing else. */

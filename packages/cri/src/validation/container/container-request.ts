@@ -2,7 +2,7 @@ import type { ContainerRequest } from "@crib/core/containers";
 import type { SandboxRecord } from "@crib/core/sandbox";
 import type { ContainerConfig, CreateContainerRequest, PodSandboxConfig } from "@crib/wire/cri";
 
-import { encodeContainerConfig } from "../../conversion/container-config.ts";
+import { encodeContainerConfig } from "../../conversion/container/container-config.ts";
 import { checkImageName } from "../image-name.ts";
 import { invalid, quote } from "../values/invalid.ts";
 import { checkStringMap } from "../values/string-map.ts";

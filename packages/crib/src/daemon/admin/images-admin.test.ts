@@ -216,7 +216,7 @@ test("an archive that is cut off or refused leaves no image, and says why", asyn
   await rejects(client.import(stuck()), refused);
   await rejects(client.import(chunksOf(Buffer.alloc(10), 10, "-no name-")), { code: Code.InvalidArgument });
   await rejects(client.import(chunksOf(Buffer.alloc(0), 10)), { message: "importing: no archive was sent" });
-  await rejects(client.import(chunksOf(Buffer.alloc(3 * MiB), 3 * MiB)), { code: Code.ResourceExhausted });
+  await rejects(client.import(chunksOf(Buffer.alloc(5 * MiB), 5 * MiB)), { code: Code.ResourceExhausted });
   const noEnd = async function* (): AsyncGenerator<{ data: Buffer }> {
     yield { data: Buffer.alloc(1_000) };
   };

@@ -1,4 +1,4 @@
-import { checkAbsolutePath } from "./values/absolute-path.ts";
+import { checkAbsolutePath } from "../values/absolute-path.ts";
 
 /** The directory for container logs: absolute and without detours, or empty. */
 export function checkLogDirectory(value: string): string {

@@ -8,7 +8,7 @@ import type {
   PodSandboxStatsSchema,
 } from "@crib/wire/cri";
 
-import { toNanoseconds } from "./nanoseconds.ts";
+import { toNanoseconds } from "../nanoseconds.ts";
 import { toCpuUsage, toIoUsage, toMemoryUsage } from "./usage.ts";
 
 type LinuxStats = MessageInitShape<typeof LinuxPodSandboxStatsSchema>;

@@ -2,8 +2,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ContainerRecord } from "@crib/core/containers";
 import type { ContainerSchema, ImageSpecSchema } from "@crib/wire/cri";
 
+import { toNanoseconds } from "../nanoseconds.ts";
 import { toContainerState } from "./container-state.ts";
-import { toNanoseconds } from "./nanoseconds.ts";
 
 /** A container as ListContainers shows it. */
 export function toContainer(record: ContainerRecord): MessageInitShape<typeof ContainerSchema> {

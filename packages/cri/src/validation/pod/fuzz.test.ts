@@ -5,9 +5,9 @@ import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protob
 import { Code, StatusError } from "@crib/errdefs";
 import { type RunPodSandboxRequest, RunPodSandboxRequestSchema } from "@crib/wire/cri";
 
-import { fill, generator } from "../testing/hostile-messages.ts";
-import { runcHandler } from "../testing/runc-handler.ts";
-import { podConfig } from "../testing/sandbox-record.ts";
+import { fill, generator } from "../../testing/hostile-messages.ts";
+import { runcHandler } from "../../testing/runc-handler.ts";
+import { podConfig } from "../../testing/sandbox-record.ts";
 import { checkPodSandboxRequest, type RequestRules } from "./pod-sandbox-request.ts";
 
 const rules: RequestRules = {

@@ -2,7 +2,7 @@ import { toJson } from "@bufbuild/protobuf";
 import type { SandboxRecord } from "@crib/core/sandbox";
 import { PodSandboxConfigSchema } from "@crib/wire/cri";
 
-import { parsedJson } from "./parsed-json.ts";
+import { parsedJson } from "../parsed-json.ts";
 import { decodePodConfig } from "./pod-config.ts";
 
 /** What verbose PodSandboxStatus tells beyond the status: one JSON text, the form that `crictl inspectp` prints. */

@@ -5,9 +5,9 @@ import type { ContainerUsage, Stats, UsageDetails } from "@crib/core/stats";
 import { Code, StatusError } from "@crib/errdefs";
 import { RuntimeService } from "@crib/wire/cri";
 
-import { containerRecord } from "../testing/container-record.ts";
-import { sandboxRecord } from "../testing/sandbox-record.ts";
-import { startTestServer, type TestServer } from "../testing/test-server.ts";
+import { containerRecord } from "../../testing/container-record.ts";
+import { sandboxRecord } from "../../testing/sandbox-record.ts";
+import { startTestServer, type TestServer } from "../../testing/test-server.ts";
 
 const runtime = RuntimeService.method;
 const podSandboxId = "01".repeat(32);

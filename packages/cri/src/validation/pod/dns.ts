@@ -3,8 +3,8 @@ import { isIP } from "node:net";
 import type { DnsConfig } from "@crib/core/sandbox";
 import type { DNSConfig } from "@crib/wire/cri";
 
-import { invalid, quote } from "./values/invalid.ts";
-import { checkCount, checkText } from "./values/text.ts";
+import { invalid, quote } from "../values/invalid.ts";
+import { checkCount, checkText } from "../values/text.ts";
 
 const limit = 32;
 

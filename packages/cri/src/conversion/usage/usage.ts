@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CpuUsage, MemoryUsage, Pressure, PressureLine } from "@crib/core/stats";
 import type { CpuUsageSchema, IoUsageSchema, MemoryUsageSchema, PsiDataSchema, PsiStatsSchema } from "@crib/wire/cri";
 
-import { toNanoseconds } from "./nanoseconds.ts";
+import { toNanoseconds } from "../nanoseconds.ts";
 
 /** CPU time of a pod or container. */
 export function toCpuUsage(

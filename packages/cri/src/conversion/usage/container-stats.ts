@@ -3,7 +3,7 @@ import type { ContainerRecord } from "@crib/core/containers";
 import type { ContainerUsage, WritableLayerUsage } from "@crib/core/stats";
 import type { ContainerStatsSchema } from "@crib/wire/cri";
 
-import { toNanoseconds } from "./nanoseconds.ts";
+import { toNanoseconds } from "../nanoseconds.ts";
 import { toCpuUsage, toIoUsage, toMemoryUsage } from "./usage.ts";
 
 type Stats = MessageInitShape<typeof ContainerStatsSchema>;

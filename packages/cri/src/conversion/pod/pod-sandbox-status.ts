@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { SandboxRecord } from "@crib/core/sandbox";
 import { NamespaceOptionSchema, type PodSandboxStatusSchema } from "@crib/wire/cri";
 
-import { toNanoseconds } from "./nanoseconds.ts";
+import { toNanoseconds } from "../nanoseconds.ts";
 import { decodePodConfig } from "./pod-config.ts";
 import { toPodSandboxState } from "./pod-sandbox.ts";
 

@@ -6,9 +6,9 @@ import type { PodUsage, Stats } from "@crib/core/stats";
 import { Code, StatusError } from "@crib/errdefs";
 import { PodSandboxStatsSchema, RuntimeService } from "@crib/wire/cri";
 
-import { metricDescriptors } from "../metrics/descriptors.ts";
-import { sandboxRecord } from "../testing/sandbox-record.ts";
-import { startTestServer } from "../testing/test-server.ts";
+import { metricDescriptors } from "../../metrics/descriptors.ts";
+import { sandboxRecord } from "../../testing/sandbox-record.ts";
+import { startTestServer } from "../../testing/test-server.ts";
 import { toPodSandboxStats } from "./pod-sandbox-stats.ts";
 
 const runtime = RuntimeService.method;

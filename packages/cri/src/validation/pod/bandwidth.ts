@@ -1,7 +1,7 @@
 import type { Bandwidth } from "@crib/core/sandbox";
 
-import { invalid, quote } from "./values/invalid.ts";
-import { parseQuantity } from "./values/quantity.ts";
+import { invalid, quote } from "../values/invalid.ts";
+import { parseQuantity } from "../values/quantity.ts";
 
 const ingress = "kubernetes.io/ingress-bandwidth";
 const egress = "kubernetes.io/egress-bandwidth";

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ContainerPlan } from "@crib/core/containers";
 import { type ContainerConfig, ContainerConfigSchema, type ImageSpec } from "@crib/wire/cri";
 
-import { sorted } from "./sorted.ts";
+import { sorted } from "../sorted.ts";
 
 /** A container configuration in binary form, the same bytes for equal configurations; as for pods. */
 export function encodeContainerConfig(config: ContainerConfig): Uint8Array {

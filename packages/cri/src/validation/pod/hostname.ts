@@ -1,4 +1,4 @@
-import { checkText } from "./values/text.ts";
+import { checkText } from "../values/text.ts";
 
 /** HOST_NAME_MAX of Linux; the kubelet cuts what is longer before it asks. */
 const maxBytes = 64;

@@ -1,11 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { PodSandboxStatsSchema } from "@crib/wire/cri";
 
-import type { MeasuredPod } from "../lookup/list-usage.ts";
+import type { MeasuredPod } from "../../lookup/list-usage.ts";
+import { containerWeight } from "../container/container.ts";
+import { podSandboxWeight } from "../pod/pod-sandbox.ts";
 import { toContainerStats } from "./container-stats.ts";
-import { containerWeight } from "./container.ts";
 import { toPodSandboxStats } from "./pod-sandbox-stats.ts";
-import { podSandboxWeight } from "./pod-sandbox.ts";
 
 /** A pod's usage with that of its containers. */
 export function toMeasuredPodStats({

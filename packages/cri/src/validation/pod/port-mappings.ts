@@ -3,9 +3,9 @@ import { isIP } from "node:net";
 import type { PortMapping } from "@crib/core/sandbox";
 import { type PortMapping as CriPortMapping, Protocol } from "@crib/wire/cri";
 
-import { checkInteger } from "./values/integer.ts";
-import { invalid, quote } from "./values/invalid.ts";
-import { checkCount } from "./values/text.ts";
+import { checkInteger } from "../values/integer.ts";
+import { invalid, quote } from "../values/invalid.ts";
+import { checkCount } from "../values/text.ts";
 
 const maxMappings = 4_096;
 const maxPort = 65_535;

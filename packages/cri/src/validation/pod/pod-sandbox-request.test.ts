@@ -12,8 +12,8 @@ import {
 } from "@crib/wire/cri";
 import { PodSandboxConfigSchema as ConfigSchema } from "@crib/wire/cri";
 
-import { runcHandler } from "../testing/runc-handler.ts";
-import { podConfig } from "../testing/sandbox-record.ts";
+import { runcHandler } from "../../testing/runc-handler.ts";
+import { podConfig } from "../../testing/sandbox-record.ts";
 import { checkPodSandboxRequest, type RequestRules } from "./pod-sandbox-request.ts";
 
 type Config = MessageInitShape<typeof PodSandboxConfigSchema>;

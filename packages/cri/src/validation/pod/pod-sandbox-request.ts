@@ -1,23 +1,23 @@
 import type { PodSandboxRequest } from "@crib/core/sandbox";
 import type { LinuxPodSandboxConfig, RunPodSandboxRequest } from "@crib/wire/cri";
 
-import { encodePodConfig } from "../conversion/pod-config.ts";
-import type { RuntimeFeatures, RuntimeHandlers } from "../types.ts";
+import { encodePodConfig } from "../../conversion/pod/pod-config.ts";
+import type { RuntimeFeatures, RuntimeHandlers } from "../../types.ts";
+import { checkCgroupParent } from "../linux/cgroup-parent.ts";
+import { checkNamespaces } from "../linux/namespaces.ts";
+import { checkResources } from "../linux/resources.ts";
+import { checkSecurity } from "../linux/security.ts";
+import { checkSysctls } from "../linux/sysctls.ts";
+import { checkUserNamespace } from "../linux/user-namespace.ts";
+import { findHandler } from "../runtime-handler.ts";
+import { invalid, quote } from "../values/invalid.ts";
+import { checkStringMap } from "../values/string-map.ts";
 import { checkBandwidth } from "./bandwidth.ts";
 import { checkDns } from "./dns.ts";
 import { checkHostname } from "./hostname.ts";
-import { checkCgroupParent } from "./linux/cgroup-parent.ts";
-import { checkNamespaces } from "./linux/namespaces.ts";
-import { checkResources } from "./linux/resources.ts";
-import { checkSecurity } from "./linux/security.ts";
-import { checkSysctls } from "./linux/sysctls.ts";
-import { checkUserNamespace } from "./linux/user-namespace.ts";
 import { checkLogDirectory } from "./log-directory.ts";
 import { checkPodIdentity } from "./pod-identity.ts";
 import { checkPortMappings } from "./port-mappings.ts";
-import { findHandler } from "./runtime-handler.ts";
-import { invalid, quote } from "./values/invalid.ts";
-import { checkStringMap } from "./values/string-map.ts";
 
 /** What a request is checked against. */
 export interface RequestRules {

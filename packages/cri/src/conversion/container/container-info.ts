@@ -3,8 +3,8 @@ import type { ContainerRecord } from "@crib/core/containers";
 import type { RuntimeHandler } from "@crib/core/sandbox";
 import { ContainerConfigSchema } from "@crib/wire/cri";
 
+import { parsedJson } from "../parsed-json.ts";
 import { decodeContainerConfig } from "./container-config.ts";
-import { parsedJson } from "./parsed-json.ts";
 
 /** What is known besides the record. */
 export interface ContainerSurroundings {

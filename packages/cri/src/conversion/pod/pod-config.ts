@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { SandboxPlan } from "@crib/core/sandbox";
 import { type PodSandboxConfig, PodSandboxConfigSchema } from "@crib/wire/cri";
 
-import { sorted } from "./sorted.ts";
+import { sorted } from "../sorted.ts";
 
 /**
  * A pod configuration in binary form, the same bytes for equal configurations: protobuf leaves the order of map

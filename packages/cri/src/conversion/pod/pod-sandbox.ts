@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { SandboxRecord } from "@crib/core/sandbox";
 import { type PodSandboxSchema, PodSandboxState } from "@crib/wire/cri";
 
-import { toNanoseconds } from "./nanoseconds.ts";
+import { toNanoseconds } from "../nanoseconds.ts";
 
 /** A sandbox as ListPodSandbox shows it. Everything but a ready sandbox is NOTREADY to the CRI. */
 export function toPodSandbox(record: SandboxRecord): MessageInitShape<typeof PodSandboxSchema> {

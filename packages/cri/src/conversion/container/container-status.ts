@@ -2,11 +2,11 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ContainerRecord } from "@crib/core/containers";
 import { ContainerState, type ContainerStatusSchema, type Mount, type MountSchema, Signal } from "@crib/wire/cri";
 
+import { toNanoseconds } from "../nanoseconds.ts";
 import { decodeContainerConfig } from "./container-config.ts";
 import { toResources } from "./container-resources.ts";
 import { toContainerState } from "./container-state.ts";
 import { toContainerImage } from "./container.ts";
-import { toNanoseconds } from "./nanoseconds.ts";
 import { toSignal } from "./stop-signal.ts";
 
 type Status = MessageInitShape<typeof ContainerStatusSchema>;

@@ -1,8 +1,8 @@
 import type { PodIdentity } from "@crib/core/sandbox";
 import type { PodSandboxMetadata } from "@crib/wire/cri";
 
-import { invalid } from "./values/invalid.ts";
-import { checkText } from "./values/text.ts";
+import { invalid } from "../values/invalid.ts";
+import { checkText } from "../values/text.ts";
 
 /**
  * Wider than Kubernetes names, since other clients name pods freely. `;` and `=` separate CNI_ARGS, `/` separates
