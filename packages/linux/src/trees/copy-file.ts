@@ -12,20 +12,22 @@ import { fsetxattr, getxattr, listxattr } from "./xattr-calls.ts";
 
 const copyBytes = 1 << 18;
 const listMax = 65_536;
+/** Used again for each file, since they are large beside most of them. */
+const list = Buffer.alloc(listMax);
+const value = Buffer.alloc(listMax);
 
 /** The extended attributes of what a descriptor is open on, with O_PATH too. */
 function readXattrs(fd: number): readonly TreeXattr[] {
   const path = descriptorPath(fd);
-  const list = Buffer.alloc(listMax);
   const bytes = check(listxattr(path, list), "listing extended attributes");
   const xattrs: TreeXattr[] = [];
-  const value = Buffer.alloc(listMax);
   for (let start = 0; start < bytes;) {
     const end = list.indexOf(0, start);
     const name = list.subarray(start, end + 1);
     const isOverlay = name.toString("latin1").startsWith("trusted.overlay.");
     const length = isOverlay ? 0 : check(getxattr(path, name, value), "reading an extended attribute");
-    if (!isOverlay) xattrs.push({ name: name.subarray(0, -1), value: Buffer.from(value.subarray(0, length)) });
+    if (!isOverlay)
+      xattrs.push({ name: Buffer.from(name.subarray(0, -1)), value: Buffer.from(value.subarray(0, length)) });
     start = end + 1;
   }
   return xattrs;
