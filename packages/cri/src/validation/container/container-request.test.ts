@@ -1,59 +1,19 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { ContainerRequest } from "@crib/core/containers";
-import type { PodSandboxRequest } from "@crib/core/sandbox";
+import { create } from "@bufbuild/protobuf";
 import { Code } from "@crib/errdefs";
 import {
-  type ContainerConfigSchema,
   CreateContainerRequestSchema,
-  type LinuxContainerSecurityContextSchema,
-  type MountSchema,
-  type MountPropagation,
   NamespaceMode,
-  type PodSandboxConfigSchema,
   SecurityProfile_ProfileType as ProfileType,
   Signal,
   SupplementalGroupsPolicy,
 } from "@crib/wire/cri";
 
-import { containerConfig } from "../../testing/container-record.ts";
+import { check, type Config, podId, refuses, type Surroundings } from "../../testing/check-container.ts";
 import { podConfig, sandboxRecord } from "../../testing/sandbox-record.ts";
 import { checkContainerRequest } from "./container-request.ts";
-
-type Config = MessageInitShape<typeof ContainerConfigSchema>;
-type Context = MessageInitShape<typeof LinuxContainerSecurityContextSchema>;
-
-interface Surroundings {
-  readonly pod?: Partial<PodSandboxRequest>;
-  readonly recursiveReadOnlyMounts?: boolean;
-  readonly sandboxConfig?: MessageInitShape<typeof PodSandboxConfigSchema>;
-}
-
-const id = "aa".repeat(32);
-const logs = { logDirectory: "/var/log/pods/web" };
-const context = "config.linux.security_context";
-const namespaces = `${context}.namespace_options`;
-
-function check(
-  more: Config = {},
-  { pod = {}, recursiveReadOnlyMounts = true, sandboxConfig }: Surroundings = {},
-): ContainerRequest {
-  const request = create(CreateContainerRequestSchema, {
-    podSandboxId: id,
-    config: containerConfig(more),
-    ...(sandboxConfig && { sandboxConfig }),
-  });
-  return checkContainerRequest(request, { sandbox: sandboxRecord(id, { ...logs, ...pod }), recursiveReadOnlyMounts });
-}
-
-/** The whole message is compared: field, value and what was expected. */
-function refuses(more: Config, message: string, surroundings: Surroundings = {}): void {
-  throws(() => check(more, surroundings), { code: Code.InvalidArgument, message: `invalid ${message}` }, message);
-}
-
-const secured = (securityContext: Context): Config => ({ linux: { securityContext } });
 
 test("a container that asks for nothing gets nothing", () => {
   const { config, ...request } = check();
@@ -61,7 +21,7 @@ test("a container that asks for nothing gets nothing", () => {
   deepEqual(
     { ...request, labels: { ...request.labels }, annotations: { ...request.annotations } },
     {
-      sandboxId: id,
+      sandboxId: podId,
       name: "app",
       attempt: 0,
       image: `sha256:${"a".repeat(64)}`,
@@ -195,7 +155,7 @@ test("the container and its image must be named", () => {
   throws(
     () =>
       checkContainerRequest(create(CreateContainerRequestSchema), {
-        sandbox: sandboxRecord(id),
+        sandbox: sandboxRecord(podId),
         recursiveReadOnlyMounts: true,
       }),
     { code: Code.InvalidArgument, message: "invalid config: is missing" },
@@ -281,79 +241,6 @@ test("stop signals are known, stdin_once without stdin means nothing", () => {
   equal(check({ stdinOnce: true }).stdinOnce, false);
 });
 
-const mount = (more: MessageInitShape<typeof MountSchema>): Config => ({
-  mounts: [{ containerPath: "/data", hostPath: "/srv", ...more }],
-});
-
-test("mounts have a place and a source", () => {
-  refuses(mount({ containerPath: "data" }), 'config.mounts[0].container_path: "data" is not an absolute path');
-  refuses(mount({ containerPath: "" }), 'config.mounts[0].container_path: "" is not an absolute path');
-  refuses(mount({ containerPath: "/a/../b" }), 'config.mounts[0].container_path: "/a/../b" has a ".." component');
-  refuses(mount({ containerPath: "//" }), 'config.mounts[0].container_path: "/" is the container\'s root');
-  refuses(mount({ hostPath: "" }), 'config.mounts[0].host_path: "" is not an absolute path');
-  refuses(mount({ hostPath: "srv" }), 'config.mounts[0].host_path: "srv" is not an absolute path');
-  refuses(mount({ hostPath: "/srv/.." }), 'config.mounts[0].host_path: "/srv/.." has a ".." component');
-  refuses(mount({ hostPath: "/srv\0" }), 'config.mounts[0].host_path: "/srv\\u0000" has a control character');
-  refuses(mount({ propagation: 3 as MountPropagation }), "config.mounts[0].propagation: 3 is no known propagation");
-  equal(check(mount({ propagation: 2 })).mounts[0]?.propagation, "bidirectional");
-});
-
-test("recursive read-only mounts are read-only, private, and offered by the handler", () => {
-  const recursiveReadOnly = true;
-  const field = "config.mounts[0].recursive_read_only";
-  equal(check(mount({ recursiveReadOnly, readonly: true })).mounts[0]?.recursiveReadOnly, true);
-  refuses(mount({ recursiveReadOnly }), `${field}: needs readonly`);
-  refuses(
-    mount({ recursiveReadOnly, readonly: true, propagation: 1 }),
-    `${field}: needs private propagation, not host-to-container`,
-  );
-  refuses(
-    mount({ recursiveReadOnly, readonly: true }),
-    `${field}: the runtime handler has no recursive read-only mounts`,
-    {
-      recursiveReadOnlyMounts: false,
-    },
-  );
-});
-
-test("an image is mounted read-only, and instead of a host path", () => {
-  const image = { image: "busybox" };
-  const of = (more: object): Config => mount({ hostPath: "", image, readonly: true, ...more });
-  deepEqual(check(of({ imageSubPath: "usr/share" })).mounts[0], {
-    containerPath: "/data",
-    hostPath: "",
-    readonly: true,
-    recursiveReadOnly: false,
-    selinuxRelabel: false,
-    propagation: "private",
-    image: "busybox",
-    imageSubPath: "usr/share",
-  });
-  refuses(of({ hostPath: "/srv" }), 'config.mounts[0].host_path: "/srv" is given besides image');
-  refuses(of({ readonly: false }), "config.mounts[0].readonly: is false; images are mounted read-only");
-  refuses(of({ propagation: 2 }), "config.mounts[0].propagation: bidirectional is not for images");
-  refuses(of({ imageSubPath: "../x" }), 'config.mounts[0].image_sub_path: "../x" has a ".." component');
-  refuses(of({ imageSubPath: "/x" }), 'config.mounts[0].image_sub_path: "/x" is not relative to the image\'s root');
-  refuses(of({ image: {} }), "config.mounts[0].image.image: is empty");
-  refuses(mount({ imageSubPath: "x" }), "config.mounts[0].image_sub_path: is given without image");
-});
-
-test("id mappings of a mount come in pairs and stay within 32 bits", () => {
-  const line = { containerId: 0, hostId: 65_536, length: 65_536 };
-  const mapped = mount({ uidMappings: [line], gidMappings: [line] });
-  deepEqual(check(mapped).mounts[0]?.idMappings, { uids: [line], gids: [line] });
-  refuses(mount({ uidMappings: [line] }), "config.mounts[0].gidMappings: is empty where uidMappings is not");
-  refuses(mount({ gidMappings: [line] }), "config.mounts[0].uidMappings: is empty where gidMappings is not");
-  refuses(
-    mount({ uidMappings: [{ ...line, length: 0 }], gidMappings: [line] }),
-    "config.mounts[0].uidMappings[0].length: is 0",
-  );
-  refuses(
-    mount({ uidMappings: [line], gidMappings: [{ ...line, length: 2 ** 32 - 1 }] }),
-    "config.mounts[0].gidMappings[0]: ids 0 to 65536, 4294967295 of them, go beyond 2^32 - 2",
-  );
-});
-
 test("devices have two places and known permissions, CDI devices full names", () => {
   const device = (permissions: string, hostPath = "/dev/fuse"): Config => ({
     devices: [{ containerPath: "/dev/fuse", hostPath, permissions }],
@@ -394,115 +281,6 @@ test("resources are in the ranges of the kernel", () => {
     `${field}.hugepage_limits: has a page size twice`,
   );
   deepEqual(check(resources({ oomScoreAdj: -999n })).resources, { oomScoreAdj: -999, hugepageLimits: [], unified: {} });
-});
-
-test("a privileged container needs a privileged pod", () => {
-  refuses(secured({ privileged: true }), `${context}.privileged: the pod is not privileged`);
-  equal(check(secured({ privileged: true }), { pod: { privileged: true } }).security.privileged, true);
-});
-
-test("namespaces are those of the pod, whatever its kind", () => {
-  const options = (namespaceOptions: object): Config => secured({ namespaceOptions });
-  const { POD, CONTAINER, NODE, TARGET } = NamespaceMode;
-  equal(check({}, { pod: { pid: "pod" } }).security.pid, "pod");
-  equal(check({}, { pod: { pid: "node" } }).security.pid, "node");
-  equal(check(options({ pid: POD }), { pod: { pid: "node" } }).security.pid, "node");
-  equal(check(options({ pid: CONTAINER }), { pod: { pid: "pod" } }).security.pid, "container");
-  deepEqual(check(options({ pid: TARGET, targetId: "abc" })).security.pid, { target: "abc" });
-  check(options({ pid: CONTAINER, network: POD, ipc: POD }), { pod: { network: "node", ipc: "node" } });
-  check(options({ pid: CONTAINER, network: NODE, ipc: NODE }), { pod: { network: "node", ipc: "node" } });
-  refuses(options({ pid: NODE }), `${namespaces}.pid: NODE, but the pod does not share the host's PID namespace`);
-  refuses(options({ pid: POD }), `${namespaces}.pid: POD, but the pod's is CONTAINER: it has no PID namespace`);
-  refuses(options({ pid: 9 }), `${namespaces}.pid: 9 is no known mode`);
-  refuses(options({ pid: TARGET }), `${namespaces}.target_id: is empty, but pid is TARGET`);
-  refuses(options({ pid: TARGET, targetId: "../x" }), `${namespaces}.target_id: "../x" is no id of a container`);
-  refuses(options({ pid: CONTAINER, targetId: "ab" }), `${namespaces}.target_id: is given, but pid is CONTAINER`);
-  refuses(
-    options({ pid: CONTAINER, network: NODE }),
-    `${namespaces}.network: NODE, but the pod has a namespace of its own`,
-  );
-  refuses(options({ pid: CONTAINER, ipc: TARGET }), `${namespaces}.ipc: TARGET is not one of POD, NODE`);
-});
-
-test("the user namespace is that of the pod", () => {
-  const line = { containerId: 0, hostId: 65_536, length: 65_536 };
-  const lines = { uids: [line], gids: [line] };
-  const userns = (usernsOptions: object): Config =>
-    secured({ namespaceOptions: { pid: NamespaceMode.CONTAINER, usernsOptions } });
-  const pod = { userNamespace: lines };
-  const field = `${namespaces}.userns_options`;
-  check(userns(lines), { pod });
-  check(userns({ mode: NamespaceMode.NODE }));
-  check({}, { pod });
-  refuses(userns(lines), `${field}.mode: POD, but the pod has no user namespace of its own`);
-  refuses(userns({ mode: NamespaceMode.NODE }), `${field}.mode: NODE, but the pod has a user namespace of its own`, {
-    pod,
-  });
-  refuses(userns({ mode: NamespaceMode.TARGET }), `${field}.mode: TARGET is not one of POD, NODE`, { pod });
-  refuses(userns({ ...lines, gids: [{ ...line, length: 1 }] }), `${field}.gids: differs from that of the pod`, { pod });
-  refuses(userns({ ...lines, uids: [] }), `${field}.uids: differs from that of the pod`, { pod });
-});
-
-test("users and groups are ids or names, never both, and nothing that overflows (CVE-2024-40635)", () => {
-  refuses(secured({ runAsUser: { value: -1n } }), `${context}.run_as_user: -1 is not between 0 and 4294967294`);
-  refuses(
-    secured({ runAsUser: { value: 2n ** 32n } }),
-    `${context}.run_as_user: 4294967296 is not between 0 and 4294967294`,
-  );
-  refuses(
-    secured({ runAsGroup: { value: 1n } }),
-    `${context}.run_as_group: is given without run_as_user or run_as_username`,
-  );
-  refuses(
-    secured({ runAsUser: { value: 1n }, runAsUsername: "app" }),
-    `${context}.run_as_username: is given besides run_as_user`,
-  );
-  refuses(
-    secured({ runAsUsername: "a:b:c" }),
-    `${context}.run_as_username: "a:b:c" must be a user, or a user and a group with a colon`,
-  );
-  refuses(
-    secured({ supplementalGroupsPolicy: 2 as SupplementalGroupsPolicy }),
-    `${context}.supplemental_groups_policy: 2 is no known policy`,
-  );
-  equal(check(secured({ runAsUsername: "app", runAsGroup: { value: 5n } })).security.runAsUsername, "app");
-});
-
-test("capabilities have names, masked and read-only paths are absolute", () => {
-  const capabilities = (addCapabilities: string[]): Config => secured({ capabilities: { addCapabilities } });
-  deepEqual(check(capabilities(["cap_Net_Raw", "ALL"])).security.capabilities.add, ["CAP_NET_RAW", "ALL"]);
-  refuses(
-    capabilities(["NET_RAW", "a b"]),
-    `${context}.capabilities.add_capabilities[1]: "a b" must be the name of a capability`,
-  );
-  refuses(capabilities([""]), `${context}.capabilities.add_capabilities[0]: "" must be the name of a capability`);
-  refuses(secured({ maskedPaths: ["proc"] }), `${context}.masked_paths[0]: "proc" is not an absolute path`);
-  refuses(secured({ readonlyPaths: ["/a/.."] }), `${context}.readonly_paths[0]: "/a/.." has a ".." component`);
-});
-
-test("a localhost profile without a name is not unconfined (CVE-2023-2431)", () => {
-  const { Localhost, Unconfined } = ProfileType;
-  const seccomp = (localhostRef: string): Config => secured({ seccomp: { profileType: Localhost, localhostRef } });
-  const apparmor = (localhostRef: string): Config => secured({ apparmor: { profileType: Localhost, localhostRef } });
-  for (const reference of ["", "localhost/"]) {
-    refuses(seccomp(reference), `${context}.seccomp.localhost_ref: is empty`);
-    refuses(apparmor(reference), `${context}.apparmor.localhost_ref: is empty`);
-  }
-  refuses(seccomp("x.json"), `${context}.seccomp.localhost_ref: "x.json" is not an absolute path`);
-  refuses(seccomp("/a/../x"), `${context}.seccomp.localhost_ref: "/a/../x" has an empty, "." or ".." component`);
-  refuses(secured({ seccompProfilePath: "localhost/" }), `${context}.seccomp_profile_path: is empty`);
-  refuses(secured({ seccompProfilePath: "x" }), `${context}.seccomp_profile_path: "x" is no known profile`);
-  refuses(secured({ apparmorProfile: "localhost/" }), `${context}.apparmor_profile: is empty`);
-  refuses(
-    secured({ apparmorProfile: "x" }),
-    `${context}.apparmor_profile: "x" is not one of "runtime/default", "unconfined", "localhost/NAME"`,
-  );
-  deepEqual(check(seccomp("/p.json")).security.seccomp, { kind: "localhost", name: "/p.json" });
-  deepEqual(check(apparmor("localhost/p")).security.apparmor, { kind: "localhost", name: "p" });
-  deepEqual(check(secured({ seccompProfilePath: "docker/default" })).security.seccomp, { kind: "runtime-default" });
-  deepEqual(check(secured({ apparmorProfile: "runtime/default" })).security.apparmor, { kind: "runtime-default" });
-  const both = secured({ apparmor: { profileType: Unconfined }, apparmorProfile: "localhost/p" });
-  deepEqual(check(both).security.apparmor, { kind: "unconfined" });
 });
 
 test("equal configurations have equal bytes, in whatever order their maps came", () => {
