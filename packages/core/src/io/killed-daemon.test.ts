@@ -10,7 +10,7 @@ import { joinLog, readLog, StdioBench, untilExit } from "./testing/stdio-bench.t
 
 const program = fileURLToPath(import.meta.resolve("./testing/run-stdio.ts"));
 const lineBytes = 100;
-const count = 150_000;
+const count = 100_000;
 
 async function start(how: "open" | "adopt", request: unknown): Promise<ChildProcess> {
   const child = spawn(process.execPath, [program, how, JSON.stringify(request)], {
@@ -43,7 +43,7 @@ test("a daemon that is killed loses at most one read of each output and leaves n
   const seq = `seq -f %0${lineBytes - 1}.0f ${count}`;
   const writer = bench.start(`${seq} & ${seq} >&2; wait`, { paths });
   let kills = 0;
-  while (writer.exitCode === null && kills < 4) {
+  while (writer.exitCode === null && kills < 3) {
     await delay(20 + kills * 15);
     if (!daemon.kill("SIGKILL")) break;
     await once(daemon, "exit");
