@@ -97,6 +97,10 @@ const handler = z.strictObject({
     .enum(["auto", "always"])
     .optional()
     .describe('A pause process: "auto" (only where the PID namespace is shared) or "always".'),
+  prestart: z
+    .boolean()
+    .optional()
+    .describe("Whether the shim of a pod without pause starts with the pod, not with its first container."),
   cni_conf_dir: optionalPath.optional().describe('CNI configurations of this handler; "" uses those of [cni].'),
   cni_max_conf_num: count.optional().describe("How many of them a pod is attached to; 0 is all."),
   pod_annotations: z.array(z.string()).optional().describe("Globs of pod annotations that reach the runtime."),

@@ -159,6 +159,7 @@ test("the printed configuration reads back as itself", () => {
     options = { BinaryName = "/usr/bin/crun", SystemdCgroup = true, Depth = 3 }
     pod_annotations = ["io.kata.*", "quote\\"d"]
     network = "before-start"
+    prestart = false
     [runtimes.runc]
     [registry]
     config_path = "/a:/b"

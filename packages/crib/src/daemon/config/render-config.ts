@@ -39,6 +39,7 @@ export function renderConfig(config: DaemonConfig): string {
         runtime_path: each.runtimePath,
         options: { ...each.options },
         pause: each.pause,
+        prestart: each.prestart,
         cni_conf_dir: each.cniConfDir,
         cni_max_conf_num: each.cniMaxConfNum,
         pod_annotations: [...each.podAnnotations],

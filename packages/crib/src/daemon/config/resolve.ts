@@ -76,6 +76,7 @@ function resolveHandlers(file: ConfigFile): Readonly<Record<string, RuntimeHandl
       runtimePath: table.runtime_path ?? "",
       options: table.options ?? {},
       pause: table.pause ?? "auto",
+      prestart: table.prestart ?? true,
       cniConfDir: table.cni_conf_dir ?? "",
       cniMaxConfNum: table.cni_max_conf_num ?? file.cni?.max_conf_num ?? 1,
       podAnnotations: table.pod_annotations ?? [],
