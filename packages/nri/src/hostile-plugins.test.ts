@@ -1,8 +1,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { connectRaw, trunkFrame, ttrpcFrame } from "./testing/raw-plugin.ts";
-import { connectStubPlugin, type StubOptions } from "./testing/stub-plugin.ts";
+import { connectStubPlugin, type StubOptions, type StubPlugin } from "./testing/stub-plugin.ts";
 import { startTestNri, testContainer, testPod, until } from "./testing/test-nri.ts";
 
 const garbage: readonly (readonly [string, Buffer])[] = [
@@ -104,6 +105,43 @@ for (const [what, options] of badRegistrations) {
       true,
     );
   });
+}
+
+/** What a plugin does instead of answering. */
+const failures: readonly (readonly [string, (plugin: () => StubPlugin) => Promise<never>])[] = [
+  ["hangs", () => new Promise<never>(() => {})],
+  [
+    "dies",
+    (plugin) => {
+      void plugin().close();
+      return new Promise<never>(() => {});
+    },
+  ],
+  ["fails", () => Promise.reject(new Error("broken"))],
+  [
+    "answers late",
+    async () => {
+      await delay(200);
+      throw new Error("too late anyhow");
+    },
+  ],
+];
+
+for (const [what, fail] of failures) {
+  for (const phase of ["onConfigure", "onSynchronize"] as const) {
+    test(`a plugin that ${what} in ${phase} is not taken, and others are`, async (t) => {
+      const { nri, host, socket } = await startTestNri(t, { requestTimeoutMs: 100, synchronizeTimeoutMs: 100 });
+      const good = await connectStubPlugin(socket, { index: "10" });
+      await good.synchronized;
+      const bad: StubPlugin = await connectStubPlugin(socket, { registers: false, [phase]: () => fail(() => bad) });
+      await bad.register();
+      await bad.closed;
+      await until("the other has joined", () => nri.plugins().length === 1);
+      await until("creations are released", () => host.holds === host.releases);
+      await nri.notify("RunPodSandbox", { pod: testPod() }, t.signal);
+      deepEqual([good.told.length, nri.plugins()[0]?.index], [1, "10"]);
+    });
+  }
 }
 
 test("a plugin that dies in an event has agreed to it", async (t) => {

@@ -31,6 +31,8 @@ export interface StubOptions {
   /** What it subscribes to; default: all events. A number is sent as it is. */
   readonly events?: readonly NriEvent[] | number;
   readonly on?: StubHandlers;
+  /** Called with its configuration, before it is answered. */
+  readonly onConfigure?: (request: ConfigureRequest) => Promise<void> | void;
   /** Called with everything that there is; what it gives is the reply. */
   readonly onSynchronize?: (
     set: StubSet,
@@ -153,8 +155,9 @@ class Stub implements StubPlugin {
     const { events = 0, on = {}, lacks = [] } = this.#options;
     const mask = typeof events === "number" ? events : events.reduce((bits, event) => bits | eventBit(event), 0);
     const handlers: Record<string, unknown> = {
-      configure: (request: ConfigureRequest) => {
+      configure: async (request: ConfigureRequest) => {
         this.configuration = request;
+        await this.#options.onConfigure?.(request);
         return { events: mask };
       },
       synchronize: (request: StubSet & { readonly more: boolean }) => this.#synchronize(request),
