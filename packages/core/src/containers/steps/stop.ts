@@ -40,10 +40,12 @@ export async function kill(context: ContainerStepContext): Promise<void> {
   const { id, plan, deps, midpoint } = context;
   await midpoint();
   if (deps.exits.end(id)) return;
-  await sendSignal(context, constants.signals.SIGKILL, true).catch((reason: unknown) => {
+  try {
+    await sendSignal(context, constants.signals.SIGKILL, true);
+    if (await isTold(context)) return;
+  } catch (reason) {
     deps.log.warn({ containerId: id, error: StatusError.from(reason).message }, "shim does not kill");
-  });
-  if (await isTold(context)) return;
+  }
   await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
   if (await isTold(context)) return;
   // The kernel says that nothing of it runs any more, whatever the shim does.
