@@ -1,112 +1,25 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import { mountsUnder } from "@crib/linux";
-import { type ImageConfig, parseReference } from "@crib/oci-spec";
 
-import type { ContainerPlan } from "../../containers/types.ts";
-import { tarImage } from "../../images/testing/fake-registry.ts";
-import { openRealStore, type RealStore } from "../../images/testing/real-store.ts";
-import { createLayerUnpacker } from "../../layers/index.ts";
-import { makeTar, tarEntry } from "../../layers/testing/make-tar.ts";
-import { mountRequest, MountScene, needsRoot } from "../mounts/testing/mount-scene.ts";
-import type { VolumeStore } from "../types.ts";
-import { createVolumeStore } from "./volume-store.ts";
+import { mountRequest, needsRoot } from "../mounts/testing/mount-scene.ts";
+import { imageMount, openBench, pullHostile } from "./testing/volume-bench.ts";
 
 const { signal } = new AbortController();
 
-interface Bench {
-  readonly scene: MountScene;
-  readonly store: RealStore;
-  readonly volumes: VolumeStore;
-  collections(): number;
-  plan(changes?: Partial<ContainerPlan>): ContainerPlan;
-  prepare(plan: ContainerPlan, declared?: readonly string[]): ReturnType<VolumeStore["prepare"]>;
-  release(plan: ContainerPlan): Promise<void>;
-  /** What is left of containers: mounts, files, snapshots. */
-  left(): Promise<readonly string[]>;
-}
-
-async function open(t: TestContext, options: { readonly ignoreImageDefinedVolumes?: boolean } = {}): Promise<Bench> {
-  const scene = new MountScene(t);
-  const store = await openRealStore(scene.directory("root"));
-  await store.images.recover();
-  const unpacker = createLayerUnpacker({ idleMs: 1_000 });
-  t.after(async () => {
-    await unpacker[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-  });
-  let collections = 0;
-  const { images, snapshots } = store;
-  const counted = {
-    find: images.find.bind(images),
-    list: images.list.bind(images),
-    prepareSnapshot: images.prepareSnapshot.bind(images),
-    collectSoon: () => void collections++,
-  };
-  const { ignoreImageDefinedVolumes = false } = options;
-  const volumes = createVolumeStore({ images: counted, snapshots, trees: unpacker, ignoreImageDefinedVolumes });
-  const plan = (changes: Partial<ContainerPlan> = {}): ContainerPlan => scene.plan(changes);
-  for (const path of ["containers/container", "tasks/container", "rootfs"]) scene.directory(path);
-  return {
-    scene,
-    store,
-    volumes,
-    collections: () => collections,
-    plan,
-    prepare: (made, declared = []) => {
-      const image = { volumes: declared } as unknown as ImageConfig;
-      return volumes.prepare({ id: "container", plan: made, image, rootfs: scene.path("rootfs") }, signal);
-    },
-    release: (made) => volumes.release("container", made, signal),
-    left: async () => [
-      ...(await mountsUnder(scene.dir)).map(({ mountPoint }) => mountPoint),
-      ...["containers/container", "tasks/container"].flatMap((dir) => readdirSync(scene.path(dir))),
-      ...snapshots
-        .list()
-        .filter(({ kind }) => kind !== "layer")
-        .map(({ key }) => key),
-    ],
-  };
-}
-
-/** An image with links in all directions out of it. */
-async function pullHostile(bench: Bench): Promise<void> {
-  const { store, scene } = bench;
-  const link = (path: string, linkPath: string): Buffer => tarEntry({ path, flag: "2", linkPath });
-  const archive = makeTar(
-    tarEntry({ path: "data", flag: "5", mode: 0o750, uid: 7 }),
-    tarEntry({ path: "data/file" }, "image"),
-    link("absolute", scene.path("host")),
-    link("climbing", `../../../../../../../..${scene.path("host")}`),
-    link("to-data", "/data"),
-    link("data/up", "../../data/file"),
-    tarEntry({ path: "fifo", flag: "6" }),
-    tarEntry({ path: "null", flag: "3", deviceMajor: 1, deviceMinor: 3 }),
-  );
-  const image = tarImage(archive);
-  store.registry.tag("hostile", image);
-  mkdirSync(scene.path("host"));
-  writeFileSync(scene.path("host/canary"), "host");
-  await store.images.pull({ reference: parseReference("hostile"), runtimeHandler: "" }, signal);
-}
-
-const image = (name: string, imageSubPath = "", containerPath = "/img") =>
-  mountRequest("", containerPath, { image: name, readonly: true, imageSubPath });
-
 test("an image is mounted read-only, told by id and digest, and goes with the container", needsRoot, async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   const pulled = await bench.store.pull();
   const { id } = pulled;
   const mounts = [
     mountRequest("/tmp", "/x"),
-    image("busybox"),
-    image(id, "etc", "/etc2"),
-    image(id, "/etc/passwd", "/p"),
+    imageMount("busybox"),
+    imageMount(id, "etc", "/etc2"),
+    imageMount(id, "/etc/passwd", "/p"),
   ];
   const plan = bench.plan({ mounts });
   const [whole, sub, file] = await bench.prepare(plan);
@@ -137,24 +50,24 @@ test("an image is mounted read-only, told by id and digest, and goes with the co
 });
 
 test("what cannot be mounted is refused, and release takes what was begun", needsRoot, async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   await bench.store.pull();
   await pullHostile(bench);
-  const cases: readonly (readonly [ReturnType<typeof image>, Code, RegExp])[] = [
-    [image("missing"), Code.NotFound, /missing/],
-    [image("busybox", "no/such"), Code.NotFound, /no\/such/],
-    [image("busybox", "../etc"), Code.InvalidArgument, /\.\./],
-    [image("busybox", "etc/passwd/x"), Code.FailedPrecondition, /etc\/passwd\/x/],
-    [{ ...image("busybox"), hostPath: "/etc" }, Code.InvalidArgument, /host path/],
-    [{ ...image("busybox"), readonly: false }, Code.InvalidArgument, /read-only/],
-    [image(""), Code.InvalidArgument, /no name/],
-    [image("hostile", "absolute"), Code.NotFound, /absolute/],
-    [image("hostile", "climbing/canary"), Code.NotFound, /climbing/],
-    [image("hostile", "fifo"), Code.InvalidArgument, /fifo/],
-    [image("hostile", "null"), Code.InvalidArgument, /null/],
+  const cases: readonly (readonly [ReturnType<typeof imageMount>, Code, RegExp])[] = [
+    [imageMount("missing"), Code.NotFound, /missing/],
+    [imageMount("busybox", "no/such"), Code.NotFound, /no\/such/],
+    [imageMount("busybox", "../etc"), Code.InvalidArgument, /\.\./],
+    [imageMount("busybox", "etc/passwd/x"), Code.FailedPrecondition, /etc\/passwd\/x/],
+    [{ ...imageMount("busybox"), hostPath: "/etc" }, Code.InvalidArgument, /host path/],
+    [{ ...imageMount("busybox"), readonly: false }, Code.InvalidArgument, /read-only/],
+    [imageMount(""), Code.InvalidArgument, /no name/],
+    [imageMount("hostile", "absolute"), Code.NotFound, /absolute/],
+    [imageMount("hostile", "climbing/canary"), Code.NotFound, /climbing/],
+    [imageMount("hostile", "fifo"), Code.InvalidArgument, /fifo/],
+    [imageMount("hostile", "null"), Code.InvalidArgument, /null/],
   ];
   for (const [mount, code, message] of cases) {
-    const plan = bench.plan({ mounts: [image("busybox", "", "/first"), mount] });
+    const plan = bench.plan({ mounts: [imageMount("busybox", "", "/first"), mount] });
     await rejects(bench.prepare(plan), (error: Error & { code: Code }) => {
       equal(error.code, code, error.message);
       ok(message.test(error.message) && error.message.includes('"container"'), error.message);
@@ -163,14 +76,14 @@ test("what cannot be mounted is refused, and release takes what was begun", need
     await bench.release(plan);
     deepEqual(await bench.left(), []);
   }
-  const plan = bench.plan({ mounts: [image("hostile", "to-data/up")] });
+  const plan = bench.plan({ mounts: [imageMount("hostile", "to-data/up")] });
   const [made] = await bench.prepare(plan);
   equal(readFileSync(made?.source ?? "", "utf8"), "image");
   await bench.release(plan);
 });
 
 test("a declared volume has what the image has there, and nothing of the host", needsRoot, async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   await pullHostile(bench);
   const { scene, store } = bench;
   const { snapshots } = store;
@@ -226,7 +139,7 @@ test("a declared volume has what the image has there, and nothing of the host", 
 });
 
 test("a large volume is copied in a thread, whole", needsRoot, async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   const from = bench.scene.directory("rootfs/large");
   for (let index = 0; index < 200; index += 1) writeFileSync(join(from, `f${index}`), "x".repeat(index));
   execFileSync("sh", ["-c", "mkdir -m 700 d && chown 3:4 d && ln f7 d/link"], { cwd: from });
@@ -239,10 +152,10 @@ test("a large volume is copied in a thread, whole", needsRoot, async (t) => {
 });
 
 test("release takes what a daemon left that died at any point", needsRoot, async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   await bench.store.pull();
   const { scene, store, volumes } = bench;
-  const plan = bench.plan({ mounts: [image("busybox", "etc")] });
+  const plan = bench.plan({ mounts: [imageMount("busybox", "etc")] });
   const key = "container-image-0";
   const moments: readonly (() => Promise<void>)[] = [
     async () => {},
@@ -269,20 +182,20 @@ test("release takes what a daemon left that died at any point", needsRoot, async
 });
 
 test("volumes of images are left alone where the configuration says so", async (t) => {
-  const bench = await open(t, { ignoreImageDefinedVolumes: true });
+  const bench = await openBench(t, { ignoreImageDefinedVolumes: true });
   deepEqual(await bench.prepare(bench.plan(), ["/data"]), []);
   deepEqual(await bench.left(), []);
 });
 
 test("a path that means another one is never unmounted or removed", async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   for (const bundleDir of ["/", "relative", "/a/../..", ""]) {
     await rejects(bench.release(bench.plan({ bundleDir })), { code: Code.Internal }, bundleDir);
   }
 });
 
 test("owners are those that the container's root has, in images and in volumes", needsRoot, async (t) => {
-  const bench = await open(t);
+  const bench = await openBench(t);
   await pullHostile(bench);
   const { scene, store } = bench;
   const { snapshots } = store;
@@ -300,7 +213,7 @@ test("owners are those that the container's root has, in images and in volumes",
     // The file system of the machine may have no id-mapped mounts.
     (reason: Error & { code: Code }) => equal(reason.code, Code.Unimplemented, reason.message),
   );
-  const plan = bench.plan({ mounts: [image("hostile")] });
+  const plan = bench.plan({ mounts: [imageMount("hostile")] });
   if (isAble === true) {
     const [mounted, filled, empty] = await bench.prepare(plan, ["/data", "/none"]);
     equal(statSync(join(mounted?.source ?? "", "data")).uid, 500_007);
