@@ -20,6 +20,8 @@ export interface ExecClientStreams {
   readonly tty?: boolean;
   /** Sizes of the terminal, from the first on. */
   readonly resizes?: AsyncIterable<TerminalSize>;
+  /** Called once when the server has taken all streams. What it sends may come before. */
+  readonly onOpen?: () => void;
 }
 
 /**
@@ -46,7 +48,12 @@ export async function connectExec(
 
 /** What the server sends on the error stream, when the outputs have ended. */
 async function joinStreams(connection: SpdyConnection, streams: ExecClientStreams): Promise<string> {
-  const open = (type: string): SpdyStream => connection.open(new Map([["streamtype", type]]));
+  const opened: SpdyStream[] = [];
+  const open = (type: string): SpdyStream => {
+    const stream = connection.open(new Map([["streamtype", type]]));
+    opened.push(stream);
+    return stream;
+  };
   const error = open("error");
   error.end();
   const status = readText(error);
@@ -57,6 +64,8 @@ async function joinStreams(connection: SpdyConnection, streams: ExecClientStream
   ];
   if (streams.stdin && stdin) copyInput(streams.stdin, stdin);
   if (streams.tty === true) void sendResizes(open("resize"), streams.resizes);
+  // A stream that is refused ends the session, which tells why.
+  Promise.all(opened.map(({ accepted }) => accepted)).then(streams.onOpen, () => undefined);
   const [text] = await Promise.all([status, ...outputs]);
   return text;
 }

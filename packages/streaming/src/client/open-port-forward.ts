@@ -1,10 +1,7 @@
 import type { Duplex } from "node:stream";
 
-import { Code, StatusError } from "@crib/errdefs";
-
 import type { SpdyConnection } from "../spdy/spdy-connection.ts";
-import type { SpdyStream } from "../spdy/spdy-stream.ts";
-import { readText } from "./read-text.ts";
+import { ForwardedPort } from "./forwarded-port.ts";
 import { upgradeToSpdy } from "./upgrade.ts";
 
 /** One connection to a streaming server, over which ports of one pod are reached any number of times. */
@@ -55,16 +52,6 @@ async function connectPort(connection: SpdyConnection, port: number, request: nu
   const error = connection.open(headers("error"));
   error.end();
   const data = connection.open(headers("data"));
-  void watchFailure(error, data, port);
   await Promise.all([error.accepted, data.accepted]);
-  return data;
-}
-
-async function watchFailure(error: SpdyStream, data: SpdyStream, port: number): Promise<void> {
-  try {
-    const message = await readText(error);
-    if (message !== "") data.destroy(new StatusError(Code.Unavailable, `forwarding port ${port}: ${message}`));
-  } catch (reason) {
-    data.destroy(StatusError.from(reason, `forwarding port ${port}`));
-  }
+  return new ForwardedPort(port, data, error);
 }

@@ -97,6 +97,11 @@ export class SpdyStream extends Duplex {
   /** @internal The connection is gone. */
   connectionLost(reason: Error | undefined): void {
     this.#resetSent = true;
+    if (this.#endReceived && !this.readableEnded) {
+      // All that the peer wanted to say is here; the reader may still take it.
+      this.once("end", () => this.destroy());
+      return;
+    }
     if (this.#endReceived && this.writableFinished) this.destroy();
     else
       this.destroy(
