@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openDatabase, openRecordCopies, openSandboxStore } from "@crib/core/metadata";
+import type { ContainerRecord, ContainerState } from "@crib/core/containers";
+import { openContainerStore, openDatabase, openRecordCopies, openSandboxStore } from "@crib/core/metadata";
 import { newInstance, newSandboxId, type SandboxRecord, type SandboxState } from "@crib/core/sandbox";
 
 import type { LeakConfig } from "../types.ts";
@@ -19,6 +20,8 @@ export interface LeakScene extends AsyncDisposable {
   addImageRows(rows: Partial<Record<"images" | "pulls" | "snapshots", readonly StoredRow[]>>): Promise<void>;
   /** Makes a row with its directories and copy, and gives its id. */
   addRow(state: SandboxState, change?: Partial<SandboxRecord>): Promise<string>;
+  /** The same for a container. */
+  addContainer(state: ContainerState, change?: Partial<ContainerRecord>): Promise<string>;
 }
 
 /** A record as a table has it. */
@@ -77,6 +80,15 @@ export async function makeLeakScene(shared?: LeakScene): Promise<LeakScene> {
       }
       return id;
     },
+    async addContainer(rowState, change = {}): Promise<string> {
+      const id = newSandboxId(instance);
+      await using database = await openDatabase(join(root, "metadata.db"));
+      const store = await openContainerStore(database, openRecordCopies(join(root, "containers")));
+      store.insert({ ...makeContainer(id, rowState, config), ...change });
+      await store.copy(id);
+      await mkdir(join(state, "tasks", id));
+      return id;
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       // Plants take their mounts away themselves; the directory was made here and bears a random name.
       await rm(dir, { recursive: true, force: true });
@@ -116,4 +128,34 @@ function makeRecord(
   };
   // The counters read these fields only; the store vouches for the rest of the shape.
   return record as unknown as SandboxRecord;
+}
+
+function makeContainer(
+  id: string,
+  state: ContainerState,
+  { root, state: stateDir }: { readonly root: string; readonly state: string },
+): ContainerRecord {
+  const plan = {
+    sandboxId: "0".repeat(64),
+    name: "app",
+    pod: { name: "pod", namespace: "default", uid: "u" },
+    snapshotKey: id,
+    rootDir: join(root, "containers", id),
+    bundleDir: join(stateDir, "tasks", id),
+    cgroupPath: `/crib-none/crib-${id}`,
+  };
+  const name = `app_pod_default_${id.slice(0, 8)}_0`;
+  const createdAt = new Date().toISOString();
+  // The counters read these fields only; the store vouches for the rest of the shape.
+  return {
+    version: 1,
+    id,
+    name,
+    state,
+    createdAt,
+    bootId: "boot",
+    plan,
+    facts: {},
+    runs: [],
+  } as unknown as ContainerRecord;
 }
