@@ -63,8 +63,8 @@ export const endContainer: ContainerFlow = flow("EndContainer", { recover: "fini
 export const removeContainer: ContainerFlow = flow("RemoveContainer", { recover: "finish" }, [
   { name: "volumes.release", do: releaseVolumes, budgetMs: 30_000 },
   { name: "rootfs.unmount", do: unmountRootfs, budgetMs: 20_000 },
-  { name: "snapshot.remove", after: ["rootfs.unmount", "volumes.release"], do: removeSnapshot, budgetMs: 120_000 },
   { name: "files.remove", after: ["rootfs.unmount", "volumes.release"], do: removeFiles, budgetMs: 30_000 },
+  { name: "snapshot.remove", after: ["files.remove"], do: removeSnapshot, budgetMs: 120_000 },
 ]);
 
 /** UpdateContainerResources: the new limits are in the facts before, so that the next daemon can apply them again. */

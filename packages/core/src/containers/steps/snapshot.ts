@@ -25,7 +25,13 @@ export async function prepareSnapshot(context: ContainerStepContext): Promise<Pa
 export async function removeSnapshot({ plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
   const { images, snapshots } = deps;
   const layer = snapshots.find(plan.snapshotKey)?.parent;
-  await snapshots.remove(plan.snapshotKey, signal);
+  try {
+    await snapshots.remove(plan.snapshotKey, signal);
+  } catch (reason) {
+    // Its row may be gone and its directory half: what no row names is swept with the next collection.
+    images.collectSoon();
+    throw reason;
+  }
   await midpoint();
   const isKept = images.list().some(({ layers }) => layers.at(-1)?.chainId === layer);
   if (layer !== undefined && !isKept) images.collectSoon();
