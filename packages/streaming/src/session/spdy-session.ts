@@ -37,18 +37,20 @@ export class StreamGathering {
 
   /** Settles when every stream that the session needs is there; DeadlineExceeded after `creationMs`. */
   async wait(creationMs: number, signal: AbortSignal): Promise<ReadonlyMap<StreamType, SpdyStream>> {
-    const late = AbortSignal.any([signal, AbortSignal.timeout(creationMs)]);
     const expire = (): void => {
       const missing = [...this.#expected.difference(this.#found)].join(", ");
       this.#complete.reject(
         new StatusError(Code.DeadlineExceeded, `waiting for a client's streams: ${missing} not opened`),
       );
     };
-    late.addEventListener("abort", expire);
+    // Not AbortSignal.timeout, which would hold every session until it fires.
+    const timer = setTimeout(expire, creationMs).unref();
+    signal.addEventListener("abort", expire);
     try {
       return await this.#complete.promise;
     } finally {
-      late.removeEventListener("abort", expire);
+      clearTimeout(timer);
+      signal.removeEventListener("abort", expire);
     }
   }
 }
