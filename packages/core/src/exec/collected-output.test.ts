@@ -14,7 +14,7 @@ function limits(limitBytes: number, budgetBytes: number): OutputLimits {
 async function collect(chunks: readonly Buffer[], bounds: OutputLimits): Promise<CollectedOutput> {
   const stream = new PassThrough();
   const output = new CollectedOutput(stream, bounds);
-  for (const chunk of chunks) stream.write(chunk);
+  for (const chunk of chunks) stream.write(Buffer.from(chunk)); // its own: it is freed when it was read
   stream.end();
   await output.ended;
   return output;

@@ -38,6 +38,7 @@ export class CollectedOutput {
     stream.on("error", () => undefined); // it ends; the exit code tells the rest
     stream.on("data", (chunk: Buffer) => {
       const rest = this.#keep(chunk);
+      free(chunk);
       if (rest === 0) return;
       this.#dropped += rest;
       const pauseMs = limits.pace.after(rest);
@@ -100,4 +101,10 @@ export class CollectedOutput {
     this.#used = 0;
     return piece;
   }
+}
+
+/** The collector would let tens of MiB of read buffers pile up under a flood; what is needed of them has been copied. */
+function free({ buffer, byteLength }: Buffer): void {
+  const isItsOwn = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  if (isItsOwn && byteLength >= freeBytes / 4) buffer.transfer(0);
 }
