@@ -16,6 +16,8 @@ export interface CritestOptions {
   readonly focus: readonly string[];
   /** Handler passed to RunPodSandbox. Default: empty, the runtime's default. */
   readonly runtimeHandler?: string;
+  /** Where plugins connect to the runtime. Releases of critest up to 1.36 have no specs of NRI, and are not told. */
+  readonly nriSocket?: string;
   /** What stands for the digest by which critest pulls an image. Default: the one that critest names. */
   readonly imageDigest?: string;
 }
@@ -30,10 +32,12 @@ export async function runCritest(options: CritestOptions): Promise<readonly Spec
   const folder = await mkdtemp(join(tmpdir(), "crib-critest-"));
   try {
     const report = join(folder, "report.json");
-    const code = await execute(folder, await programFor(folder, options.imageDigest), [
+    const program = await programFor(folder, options.imageDigest);
+    const code = await execute(folder, program, [
       `-runtime-endpoint=${options.endpoint}`,
       `-image-endpoint=${options.endpoint}`,
       `-runtime-handler=${options.runtimeHandler ?? ""}`,
+      ...(await nriFlags(program, options.nriSocket)),
       "-ginkgo.no-color",
       // The same order in each run.
       "-ginkgo.seed=1",
@@ -54,7 +58,7 @@ export async function runCritest(options: CritestOptions): Promise<readonly Spec
 
 /** critest has the digest as a constant and no option for another, so a copy gets the one that the registry has. */
 async function programFor(folder: string, imageDigest: string | undefined): Promise<string> {
-  const critest = join(here, "bin/critest");
+  const critest = process.env["CRIB_CRITEST"] ?? join(here, "bin/critest");
   if (imageDigest === undefined) return critest;
   const program = await readFile(critest);
   const before = "test-image-digest@";
@@ -64,6 +68,12 @@ async function programFor(folder: string, imageDigest: string | undefined): Prom
   const copy = join(folder, "critest");
   await writeFile(copy, program, { mode: 0o755 });
   return copy;
+}
+
+async function nriFlags(program: string, socket: string | undefined): Promise<readonly string[]> {
+  const flag = "nri-socket";
+  const isKnown = (await readFile(program)).includes(flag);
+  return socket !== undefined && isKnown ? [`-${flag}=${socket}`] : [];
 }
 
 async function execute(folder: string, program: string, args: readonly string[]): Promise<number | null> {

@@ -43,7 +43,7 @@ test("what the CRI tells of pods", needsRoot, async (t) => {
   await t.test("verbose status tells configuration, network, namespaces, controller and timings", async () => {
     const info = await web.info();
     equal((info.config["metadata"] as Readonly<Record<string, unknown>>)["name"], "web");
-    match(JSON.stringify(info.config), /"log_directory":"\/var\/log\/pods\/default_web_/);
+    match(JSON.stringify(info.config), /"log_directory":"[^"]*\/logs\/web"/);
     const [result] = info.cniResult as readonly { readonly ips: readonly { readonly address: string }[] }[];
     equal(result?.ips[0]?.address, `${await web.address()}/24`);
     equal(info.namespaces["net"], web.netns);

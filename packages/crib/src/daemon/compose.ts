@@ -21,6 +21,7 @@ import {
   type RuntimeHandler,
 } from "@crib/core/sandbox";
 import type { Snapshot } from "@crib/core/snapshots";
+import type { HostFeatures } from "@crib/core/spec";
 import { createShims, type Shims, type ShimsOptions, type TaskLog } from "@crib/core/tasks";
 import type { OfferedHandler } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
@@ -53,6 +54,7 @@ export interface Daemon extends AsyncDisposable {
   readonly plugins: NriHooks;
   readonly nri: Nri;
   readonly metrics: DaemonMetrics;
+  readonly features: HostFeatures;
   readonly handlers: readonly OfferedHandler[];
   readonly store: SandboxStore;
   readonly containerStore: ContainerStore;
@@ -196,6 +198,7 @@ export async function compose(
     plugins: hooks,
     nri,
     metrics,
+    features,
     services: containerParts.services,
     stdio: containerParts.stdio,
     handlers,

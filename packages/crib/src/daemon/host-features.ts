@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+
 import { type HostFeatures, hasSwapAccounting } from "@crib/core/spec";
 import type { OfferedHandler } from "@crib/cri";
 import { appArmorEnabled, cgroupLayout, oomScoreAdjFloor, selinuxEnabled } from "@crib/linux";
@@ -16,7 +18,8 @@ export function readHostFeatures(
     apparmor: appArmorEnabled(),
     selinux: selinuxEnabled(),
     oomScoreAdjFloor: oomScoreAdjFloor(),
-    seccomp: true,
+    // proc_sys_kernel(5): there since Linux 4.14 where the kernel has seccomp filters.
+    seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
     swapAccounting: hasSwapAccounting(cgroupVersion),
     runtimes: Object.fromEntries(
       handlers.map(({ handler, recursiveReadOnlyMounts, userNamespaces }) => [

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { createExecs } from "@crib/core/exec";
 import { removeOrphans } from "@crib/core/snapshots";
+import { loadDefaultAppArmorProfile } from "@crib/core/spec";
 import { createStats } from "@crib/core/stats";
 import { removeDeadSocket, serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
@@ -27,6 +28,9 @@ import { notifyReady } from "./ready-notice.ts";
 
 /** Milliseconds to find out whether a socket is dead. */
 const socketMs = 5_000;
+
+/** Milliseconds to compile and load an AppArmor profile. */
+const apparmorMs = 10_000;
 
 /** Milliseconds that running flows have to end when the daemon is told to; what is left then is finished by the next one. */
 const drainMs = 10_000;
@@ -59,6 +63,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
   parts.defer(() => server.close());
   await daemon.sandboxes.reattach();
   await daemon.containers.reattach();
+  if (daemon.features.apparmor) await loadAppArmor(log);
   // Plugins are told of what there is, so that it has to be known; and before anything new is made.
   await startPlugins(daemon, log);
   gate.isOpen = true;
@@ -159,6 +164,15 @@ async function recoverImages({ images, snapshots, store, containerStore }: Daemo
     await images.recover();
   } catch (reason) {
     log.error({ error: StatusError.from(reason).message }, "images cannot be recovered");
+  }
+}
+
+/** Without it containers that shall have the default profile fail; others need not. */
+async function loadAppArmor(log: Log): Promise<void> {
+  try {
+    await loadDefaultAppArmorProfile(AbortSignal.timeout(apparmorMs));
+  } catch (reason) {
+    log.error({ error: StatusError.from(reason).message }, "the default AppArmor profile cannot be loaded");
   }
 }
 

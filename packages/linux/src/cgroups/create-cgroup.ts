@@ -1,4 +1,4 @@
-import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { StatusError } from "@crib/errdefs";
@@ -10,7 +10,9 @@ import { type CgroupHierarchy, cgroupLayout } from "./layout.ts";
 /** Makes a directory; tells whether it was missing. */
 async function makeDirectory(directory: string): Promise<boolean> {
   try {
-    await mkdir(directory, { mode: 0o755 });
+    await mkdir(directory);
+    // Whatever the umask: the root of a user namespace has to pass through to its own cgroup.
+    await chmod(directory, 0o755);
     return true;
   } catch (error) {
     if (errnoName(error) === "EEXIST") return false;

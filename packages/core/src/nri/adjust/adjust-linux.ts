@@ -1,3 +1,4 @@
+import { Code, StatusError } from "@crib/errdefs";
 import type { LinuxDevice, LinuxNamespace, LinuxSpec, SeccompProfile } from "@crib/oci-spec";
 import {
   type LinuxContainerAdjustment,
@@ -30,13 +31,17 @@ export function adjustLinux(linux: LinuxSpec, adjust: LinuxContainerAdjustment):
   const netDevices = Object.fromEntries(
     Object.entries(adjust.netDevices).map(([key, { name }]) => [key, name === "" ? {} : { name }]),
   );
+  if (adjust.cgroupsPath !== "" && adjust.cgroupsPath !== linux.cgroupsPath) {
+    // What is measured, limited and killed is found by it; elsewhere it would be lost.
+    const where = `cgroupsPath "${adjust.cgroupsPath}"`;
+    throw new StatusError(Code.FailedPrecondition, `adjusting ${where}: the cgroup of a container is crib's to choose`);
+  }
   const sysctl = adjustMap(linux.sysctl, adjust.sysctl);
   const adjustedNetDevices = adjustMap(linux.netDevices, netDevices);
   const { memoryPolicy } = adjust;
   return {
     ...linux,
     ...(devices.length > 0 || linux.devices ? { devices } : {}),
-    ...(adjust.cgroupsPath !== "" && { cgroupsPath: adjust.cgroupsPath }),
     ...(adjust.seccompPolicy && { seccomp: toSeccomp(adjust.seccompPolicy) }),
     namespaces,
     ...(sysctl && { sysctl }),

@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, rejects } from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -91,7 +91,6 @@ test("devices with a rule that allows them, namespaces, sysctls, network devices
   const { linux } = await apply({
     linux: {
       devices: [{ path: "/dev/x", type: "c", major: 1n, minor: 3n, fileMode: { value: 0o100_666 }, uid: { value: 5 } }],
-      cgroupsPath: "/elsewhere",
       namespaces: [{ type: "-network" }, { type: "ipc", path: "/ns/ipc" }],
       sysctl: { "a.b": "1" },
       netDevices: { eth1: { name: "net1" }, eth2: {} },
@@ -104,7 +103,6 @@ test("devices with a rule that allows them, namespaces, sysctls, network devices
     { allow: false, access: "rwm" },
     { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
   ]);
-  equal(linux?.cgroupsPath, "/elsewhere");
   deepEqual(linux?.namespaces, [{ type: "mount" }, { type: "ipc", path: "/ns/ipc" }]);
   deepEqual(linux?.sysctl, { "a.b": "1" });
   deepEqual(linux?.netDevices, { eth1: { name: "net1" }, eth2: {} });
@@ -196,4 +194,11 @@ test("a mount that propagates raises the root's propagation, and is refused wher
     mounts: [{ destination: "/m", type: "bind", source, options: ["rbind", option] }],
   });
   await rejects(apply(mount("/proc/self/nowhere", "rshared")), { code: Code.FailedPrecondition });
+});
+
+test("a plugin cannot move a container to another cgroup", async () => {
+  await rejects(apply({ linux: { cgroupsPath: "/elsewhere" } }), {
+    code: Code.FailedPrecondition,
+    message: /cgroupsPath "\/elsewhere"/,
+  });
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { absolutePath, count, optionalPath, positiveDuration, positiveSize } from "./values.ts";
+import { absolutePath, count, optionalPath, positiveCount, positiveDuration, positiveSize } from "./values.ts";
 
 /** `RLIMIT_NOFILE` and so on, of getrlimit(2). */
 const rlimitName = z
@@ -84,6 +84,7 @@ export const nri = z.strictObject({
   registration_timeout: positiveDuration.optional().describe("Time that a plugin has to register."),
   request_timeout: positiveDuration.optional().describe("Time that a plugin has for one event; then it is dropped."),
   synchronize_timeout: positiveDuration.optional().describe("Time that a plugin has to take in what runs."),
+  max_concurrent_events: positiveCount.max(100).optional().describe("Events that one plugin may have at a time."),
   disable_connections: z.boolean().optional().describe("No socket: only plugins that crib starts."),
   default_validator: nriValidator.optional().describe("What plugins may not adjust."),
 });

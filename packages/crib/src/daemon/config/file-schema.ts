@@ -104,6 +104,7 @@ const handler = z.strictObject({
   cni_conf_dir: optionalPath.optional().describe('CNI configurations of this handler; "" uses those of [cni].'),
   cni_max_conf_num: count.optional().describe("How many of them a pod is attached to; 0 is all."),
   pod_annotations: z.array(z.string()).optional().describe("Globs of pod annotations that reach the runtime."),
+  container_annotations: z.array(z.string()).optional().describe("The same of containers' annotations."),
   network: z
     .enum(["parallel", "before-create", "before-start", "after-start"])
     .optional()

@@ -158,6 +158,7 @@ test("the printed configuration reads back as itself", () => {
     controller = "shim"
     options = { BinaryName = "/usr/bin/crun", SystemdCgroup = true, Depth = 3 }
     pod_annotations = ["io.kata.*", "quote\\"d"]
+    container_annotations = ["example.com/*"]
     network = "before-start"
     prestart = false
     [runtimes.runc]

@@ -52,6 +52,7 @@ export function resolveNri(nri: ConfigFile["nri"], state: string): NriConfig {
     registrationTimeoutMs: parseDuration(nri?.registration_timeout ?? "5s") ?? 0,
     requestTimeoutMs: parseDuration(nri?.request_timeout ?? "2s") ?? 0,
     synchronizeTimeoutMs: parseDuration(nri?.synchronize_timeout ?? "10s") ?? 0,
+    maxConcurrentEvents: nri?.max_concurrent_events ?? 32,
     disableConnections: nri?.disable_connections ?? false,
     defaultValidator: resolveValidator(nri?.default_validator),
   };

@@ -80,6 +80,7 @@ function resolveHandlers(file: ConfigFile): Readonly<Record<string, RuntimeHandl
       cniConfDir: table.cni_conf_dir ?? "",
       cniMaxConfNum: table.cni_max_conf_num ?? file.cni?.max_conf_num ?? 1,
       podAnnotations: table.pod_annotations ?? [],
+      ...(table.container_annotations && { containerAnnotations: table.container_annotations }),
       ...(table.network && { network: table.network }),
     };
   }

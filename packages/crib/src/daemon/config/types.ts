@@ -133,6 +133,8 @@ export interface NriConfig {
   readonly registrationTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly synchronizeTimeoutMs: number;
+  /** That one plugin may have at a time. */
+  readonly maxConcurrentEvents: number;
   readonly disableConnections: boolean;
   readonly defaultValidator: NriValidatorConfig;
 }

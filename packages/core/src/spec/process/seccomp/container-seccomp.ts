@@ -21,8 +21,8 @@ export interface SeccompHost {
 }
 
 /**
- * The seccomp profile of a container; undefined is unconfined. Privileged containers are unconfined unless a profile of the
- * host is asked for by name: node-wide defaults do not mean them. InvalidArgument for a `localhost` profile that is missing,
+ * The seccomp profile of a container; undefined is unconfined, as privileged containers are whatever they ask for; a profile that they
+ * name must be there all the same. InvalidArgument for a `localhost` profile that is missing,
  * no regular file, too large or not well formed, FailedPrecondition for one on a host without seccomp; never unconfined instead.
  */
 export async function containerSeccomp(
@@ -36,7 +36,8 @@ export async function containerSeccomp(
   const doing = `reading seccomp profile "${wanted.name}"`;
   if (!isAbsolute(wanted.name)) throw new StatusError(Code.InvalidArgument, `${doing}: not an absolute path`);
   if (!host.seccomp) throw new StatusError(Code.FailedPrecondition, `${doing}: the host has no seccomp`);
-  return parseSeccompProfile(await readProfile(wanted.name, doing), wanted.name);
+  const profile = parseSeccompProfile(await readProfile(wanted.name, doing), wanted.name);
+  return host.privileged ? undefined : profile;
 }
 
 async function readProfile(path: string, doing: string): Promise<string> {
