@@ -89,15 +89,15 @@ test("a caller that leaves does not take the connection from those who wait", as
   equal(links.length, 1);
 });
 
-test("a shim that dies between the answer and the dial is asked for once more, and only once", async () => {
-  let failures = 1;
+test("a shim that dies between the answer and the dial is asked for again, but not for ever", async () => {
+  let failures = 2;
   const gone = async (): Promise<void> => {
     if (failures-- > 0) throw new StatusError(Code.NotFound, "nobody listens");
   };
   const { services, asked } = scene({}, gone);
   await services.of("a", never);
-  equal(asked.length, 2);
-  failures = 2;
+  equal(asked.length, 3);
+  failures = 3;
   await rejects(services.of("b", never), { code: Code.NotFound, message: /sandbox "b".*nobody listens/ });
   await services.of("b", never); // a failure is not remembered
 });

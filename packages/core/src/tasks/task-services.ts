@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { ProcessIdentity, SandboxController, TaskEndpoint } from "@crib/sandboxer";
 
@@ -40,6 +42,9 @@ export interface TaskServicesOptions {
   /** Default: ttrpc over unix sockets. */
   readonly dial?: TaskDialer;
 }
+
+/** How long the controller is given to learn of a death, each time. */
+const deathPausesMs = [10, 40] as const;
 
 /** The task services of a daemon's pods. Connects to none before it is asked for it. */
 export function createTaskServices(options: TaskServicesOptions): TaskServices {
@@ -95,16 +100,27 @@ class TaskServicesOfDaemon implements TaskServices {
     using budget = new Budget("the controller and its shim", this.#options.openMs ?? 30_000, leaving);
     const { signal } = budget;
     try {
-      try {
-        return await this.#connect(sandboxId, leaving, signal);
-      } catch (error) {
-        // It died between the controller's answer and the dial: the controller says what comes after it.
-        if (!hasCode(error, Code.NotFound) || signal.aborted) throw error;
-        return await this.#connect(sandboxId, leaving, signal);
-      }
+      return await this.#connectToNext(sandboxId, leaving, signal);
     } catch (error) {
       throw StatusError.from(signal.aborted ? signal.reason : error, doing);
     }
+  }
+
+  /**
+   * A shim may die between the controller's answer and the dial, and then the controller says what comes after it, as soon
+   * as it knows of the death.
+   */
+  async #connectToNext(sandboxId: string, leaving: AbortSignal, signal: AbortSignal): Promise<TaskService> {
+    for (const pauseMs of deathPausesMs) {
+      try {
+        return await this.#connect(sandboxId, leaving, signal);
+      } catch (error) {
+        const mayBeDying = hasCode(error, Code.NotFound) || hasCode(error, Code.Unavailable);
+        if (!mayBeDying || signal.aborted) throw error;
+      }
+      await delay(pauseMs, undefined, { signal });
+    }
+    return await this.#connect(sandboxId, leaving, signal);
   }
 
   async #connect(sandboxId: string, leaving: AbortSignal, signal: AbortSignal): Promise<TaskService> {

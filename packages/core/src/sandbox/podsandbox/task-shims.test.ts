@@ -3,9 +3,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { suite, test, type TestContext } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import type { Sandbox } from "@crib/sandboxer";
+import { waitProcessGone } from "@crib/linux";
+import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 
-import { createTaskServices, type TaskService, type TaskServices } from "../../tasks/index.ts";
+import { createTaskServices, type TaskService, type TaskServices, toKernelIdentity } from "../../tasks/index.ts";
 import { needsShim, testShims } from "./testing/needs-shim.ts";
 import { PodsandboxFixture, type PodsandboxFixtureOptions } from "./testing/podsandbox-fixture.ts";
 
@@ -31,6 +32,13 @@ async function runPod(t: TestContext, options: Partial<PodsandboxFixtureOptions>
 async function shimsOf({ fixture, sandbox }: Scene): Promise<readonly number[]> {
   const found = await fixture.processesOf(sandbox);
   return found.filter(({ command }) => command.includes("-id ")).map(({ pid }) => pid);
+}
+
+/** Settles when it is gone: until then it may still be answered for. */
+async function kill(shim: ProcessIdentity | undefined): Promise<void> {
+  if (shim === undefined) throw new Error("no shim to kill");
+  process.kill(shim.pid, "SIGKILL");
+  await waitProcessGone(toKernelIdentity(shim), { timeoutMs: 5_000 });
 }
 
 async function adopt({ fixture, sandbox }: Scene, signal: AbortSignal): Promise<void> {
@@ -89,7 +97,7 @@ for (const { label, path } of testShims()) {
       const scene = await start(t);
       const before = await scene.of();
       scene.services.close();
-      process.kill(before.process?.pid ?? 0, "SIGKILL");
+      await kill(before.process);
       await adopt(scene, t.signal);
       const address = (await scene.fixture.controller.endpoint(scene.sandbox.id, t.signal)).address;
       equal(address, before.endpoint.address);
@@ -124,19 +132,17 @@ for (const { label, path } of testShims()) {
 
 test("a pod that has been stopped gets no new shim", needsShim, async (t) => {
   const scene = await runPod(t);
-  const { process: shim, closed } = await scene.of();
+  const { process: shim } = await scene.of();
   await scene.fixture.controller.stop(scene.sandbox.id, { graceMs: 0 }, t.signal);
-  process.kill(shim?.pid ?? 0, "SIGKILL");
-  await closed;
+  await kill(shim);
   await rejects(scene.fixture.controller.endpoint(scene.sandbox.id, t.signal), { code: Code.NotFound });
   deepEqual(await shimsOf(scene), []);
 });
 
 test("the shim of a pause that has died is not started anew", needsShim, async (t) => {
   const scene = await runPod(t, { pause: "always" });
-  const { process: shim, closed } = await scene.of();
-  process.kill(shim?.pid ?? 0, "SIGKILL");
-  await closed;
+  const { process: shim } = await scene.of();
+  await kill(shim);
   await rejects(scene.fixture.controller.endpoint(scene.sandbox.id, t.signal), { code: Code.NotFound });
 });
 
