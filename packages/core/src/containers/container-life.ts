@@ -24,6 +24,9 @@ import type { PluginNotices } from "./plugin-notices.ts";
 import { sandboxOf } from "./steps/snapshot.ts";
 import type { ContainerEvent, ContainerExit, ContainerRecord, ContainerResources } from "./types.ts";
 
+/** Milliseconds that an exit is held back for the last output. */
+const logMs = 500;
+
 /** What the life of containers is made of. */
 export interface ContainerLifeOptions {
   readonly rows: ContainerRows;
@@ -234,11 +237,19 @@ export class ContainerLife {
     void notices.tellStopped(id);
   }
 
-  /** Looks at the cgroup before it goes with the task. */
+  /**
+   * Looks at the cgroup before it goes with the task. With the exit on record clients are told that it has ended, and read its log:
+   * output that is on its way is waited for, if only shortly, since a child may hold it open.
+   */
   async #exitOf(id: string, end: TaskEnd): Promise<ContainerExit | undefined> {
-    const { plan, facts } = this.#options.rows.store.get(id);
+    const { store, deps } = this.#options.rows;
+    const { plan, facts } = store.get(id);
     if (facts.exit) return undefined;
-    const oomKilled = facts.oomKilled === true || (await cgroupOomKills(cgroupDirectoryOf(plan.cgroupPath))) > 0;
+    const [kills] = await Promise.all([
+      cgroupOomKills(cgroupDirectoryOf(plan.cgroupPath)),
+      deps.stdio.find(id)?.drained(logMs),
+    ]);
+    const oomKilled = store.get(id).facts.oomKilled === true || kills > 0;
     const wasAlive = facts.process !== undefined && isProcessAlive(toKernelIdentity(facts.process));
     return exitOf(end, { oomKilled, wasAlive });
   }
