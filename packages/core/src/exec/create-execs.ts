@@ -105,7 +105,8 @@ class ExecsOfDaemon implements Execs {
     const ended = this.#see(run, outputs);
     ended.catch(() => {}); // a client that has left does not look at it any more
     try {
-      await waitFor(run.started, signal);
+      // A shim that hangs is noticed while it starts, too.
+      await waitFor(Promise.race([run.started, ended]), signal);
       if (streams.stdin !== undefined && stdio.stdin !== undefined) {
         void copyInput(streams.stdin, stdio.stdin, () => this.#closeStdin(run));
       }
