@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { cribVersion } from "../version.ts";
 import { addConfigFlags, type ConfigOptions } from "./config-flags.ts";
 import type { ConfigCommandOptions } from "./config.ts";
+import { addContainerCommands } from "./containers/commands.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { DoctorOptions } from "./doctor.ts";
 import { addEndpoint } from "./endpoint-flags.ts";
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
   addTrace(program);
   addInspect(program);
   addImageCommands(program);
+  addContainerCommands(program);
   addConfig(program);
   program
     .command("version")
@@ -42,10 +44,13 @@ Examples:
   crib doctor                                 what this machine lacks, and what to do
   crib doctor --leaks                         what is left on the host and belongs to no pod
   crib trace web                              where the time of a pod went
+  crib run -it busybox                        run a container, joined with this terminal
+  crib ps -a                                  list containers
+  crib logs -f web                            what a container writes
   crib pull busybox                           pull an image
   crib images                                 list images
 
-Exit codes: 0 done, 1 failed or something was found, 2 wrong command line.`;
+Exit codes: 0 done, 1 failed or something was found, 2 wrong command line; run and exec have those of what they ran.`;
 
 function addServe(program: Command): void {
   addConfigFlags(program.command("serve"))
