@@ -1,15 +1,13 @@
 import { Code, StatusError } from "@crib/errdefs";
-import { cgroupOomKills, isProcessAlive } from "@crib/linux";
 
 import { Budget } from "../flow/budget.ts";
 import type { Retries } from "../flow/retries.ts";
 import { type Owner, RowOwners } from "../flow/row-owners.ts";
 import { FlowFailure } from "../flow/run-flow.ts";
 import type { StepLog } from "../sandbox/steps/types.ts";
-import { cgroupDirectoryOf } from "../stats/cgroup-directory.ts";
-import { toKernelIdentity } from "../tasks/process-identity.ts";
 import type { ContainerRows } from "./container-rows.ts";
-import { exitOf, killedEnd, startError, type TaskEnd } from "./exits/task-end.ts";
+import { observeExit } from "./exits/observe-exit.ts";
+import { killedEnd, startError, type TaskEnd } from "./exits/task-end.ts";
 import {
   type ContainerFlow,
   createContainer,
@@ -23,9 +21,6 @@ import { mergeContainerResources } from "./merge-container-resources.ts";
 import type { PluginNotices } from "./plugin-notices.ts";
 import { sandboxOf } from "./steps/snapshot.ts";
 import type { ContainerEvent, ContainerExit, ContainerRecord, ContainerResources } from "./types.ts";
-
-/** Milliseconds that an exit is held back for the last output. */
-const logMs = 500;
 
 /** What the life of containers is made of. */
 export interface ContainerLifeOptions {
@@ -85,13 +80,15 @@ export class ContainerLife {
       } finally {
         clocks.forget(id);
       }
-      await this.#end(id, await this.#exitOf(id, exits.end(id) ?? killedEnd()));
+      await this.#end(id, await observeExit(rows, id, exits.end(id) ?? killedEnd()));
     });
   }
 
   /** From `running` or `starting` to `exited`, when its task has ended by itself. */
   end(id: string, end: TaskEnd): Promise<void> {
-    return this.owners.own(id, endContainer.name, async () => this.#end(id, await this.#exitOf(id, end)));
+    return this.owners.own(id, endContainer.name, async () =>
+      this.#end(id, await observeExit(this.#options.rows, id, end)),
+    );
   }
 
   /** To `exited` with this exit, or the one that is recorded. */
@@ -235,23 +232,6 @@ export class ContainerLife {
     log.info({ containerId: id, container: record.name, exitCode, reason }, "container has exited");
     publish("stopped", record);
     void notices.tellStopped(id);
-  }
-
-  /**
-   * Looks at the cgroup before it goes with the task. With the exit on record clients are told that it has ended, and read its log:
-   * output that is on its way is waited for, if only shortly, since a child may hold it open.
-   */
-  async #exitOf(id: string, end: TaskEnd): Promise<ContainerExit | undefined> {
-    const { store, deps } = this.#options.rows;
-    const { plan, facts } = store.get(id);
-    if (facts.exit) return undefined;
-    const [kills] = await Promise.all([
-      cgroupOomKills(cgroupDirectoryOf(plan.cgroupPath)),
-      deps.stdio.find(id)?.drained(logMs),
-    ]);
-    const oomKilled = store.get(id).facts.oomKilled === true || kills > 0;
-    const wasAlive = facts.process !== undefined && isProcessAlive(toKernelIdentity(facts.process));
-    return exitOf(end, { oomKilled, wasAlive });
   }
 
   async #update(id: string, change: ContainerResources): Promise<void> {

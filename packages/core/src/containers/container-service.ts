@@ -12,6 +12,7 @@ import type { SandboxRecord } from "../sandbox/types.ts";
 import type { ShimEvent } from "../tasks/shim-events.ts";
 import { ContainerLife, type ContainerLifeOptions } from "./container-life.ts";
 import { containerStateOf } from "./container-state.ts";
+import { ContainerUpdates } from "./container-updates.ts";
 import type { TaskEnd } from "./exits/task-end.ts";
 import { createContainer, startContainer, stopContainer } from "./flows.ts";
 import { type ContainerPlanning, containerChecksum, containerName, planContainer } from "./plan-container.ts";
@@ -39,18 +40,20 @@ export class ContainerService implements Containers, PodContainers {
   readonly #options: ContainerServiceOptions;
   readonly #life: ContainerLife;
   readonly #notices: PluginNotices;
+  readonly #updates: ContainerUpdates;
   readonly #reattachment: Reattachment;
   readonly #events = createEventHub<ContainerEvent>();
   #closed = false;
 
   constructor(options: ContainerServiceOptions) {
     this.#options = options;
-    this.#notices = new PluginNotices(options.rows, (updates) => this.applyUpdates(updates));
+    this.#notices = new PluginNotices(options.rows, (updates) => this.#updates.makeAll(updates));
     this.#life = new ContainerLife({
       ...options,
       notices: this.#notices,
       publish: (kind, record) => this.#events.publish({ kind, record, at: new Date() }),
     });
+    this.#updates = new ContainerUpdates(options.rows, this.#life);
     this.#reattachment = new Reattachment({ ...options, life: this.#life });
   }
 
@@ -130,40 +133,12 @@ export class ContainerService implements Containers, PodContainers {
   }
 
   async update(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void> {
-    const record = this.get(id);
-    const { hooks, findSandbox } = this.#options.rows.deps;
-    const sandbox = findSandbox(record.plan.sandboxId);
-    if (!sandbox || containerStateOf(record) === "exited") throw ended(record.id);
-    // Plugins are asked before the row is held: what they change of others would wait for whoever waits for this one.
-    const adjusted = await hooks.updateContainer(sandbox, record, resources, signal);
-    await this.applyUpdates(adjusted.updates.filter(({ containerId }) => containerId !== record.id));
-    await this.#change(record.id, adjusted.resources, signal);
-    await hooks.postUpdateContainer(sandbox, this.get(record.id), signal);
+    await this.#updates.ask(this.get(id), resources, signal);
   }
 
   /** Changes limits without asking plugins. NotFound; FailedPrecondition when it has ended. */
   async updateUnasked(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void> {
-    await this.#change(id, resources, signal);
-  }
-
-  /** Makes changes that plugins ask for, each under its own container. Gives those that failed and should not have; never rejects. */
-  async applyUpdates(updates: readonly PluginUpdate[]): Promise<readonly PluginUpdate[]> {
-    const failed = await Promise.all(
-      updates.map(async (update) => {
-        const { containerId, resources, ignoreFailure } = update;
-        // An id that nobody knows is passed over.
-        if (!this.#options.rows.store.find(containerId)) return undefined;
-        try {
-          await this.#change(containerId, resources, new AbortController().signal);
-          return undefined;
-        } catch (reason) {
-          const error = StatusError.from(reason).message;
-          this.#options.log.warn({ containerId, error }, "a plugin's change of a container failed");
-          return ignoreFailure ? undefined : update;
-        }
-      }),
-    );
-    return failed.filter((update) => update !== undefined);
+    await this.#updates.make(this.get(id).id, resources, signal);
   }
 
   async reopenLog(id: string, signal: AbortSignal): Promise<void> {
@@ -265,7 +240,7 @@ export class ContainerService implements Containers, PodContainers {
     const createdAt = new Date().toISOString();
     rows.store.insert({ version: 1, id, name, state: "creating", createdAt, bootId, plan, facts: {}, runs: [] });
     const updates = await this.#created(id);
-    if (updates.length > 0) await this.applyUpdates(updates.filter(({ containerId }) => containerId !== id));
+    if (updates.length > 0) await this.#updates.makeAll(updates.filter(({ containerId }) => containerId !== id));
     const record = rows.store.find(id);
     if (record) void rows.deps.hooks.postCreateContainer(sandbox, record, new AbortController().signal);
     return id;
@@ -326,17 +301,6 @@ export class ContainerService implements Containers, PodContainers {
     else await waitFor(this.#life.undo(id), signal);
   }
 
-  /** Changes limits as soon as no other flow has the row. */
-  async #change(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const record = this.get(id);
-      if (containerStateOf(record) === "exited") throw ended(record.id);
-      const owner = this.#life.owners.find(record.id);
-      if (!owner) return await waitFor(this.#life.update(record.id, resources), signal);
-      await waitUntilFree(owner, signal);
-    }
-  }
-
   /** Waits for the flow that has the row; one that creates or starts is aborted first. */
   async #yieldTo(owner: Owner, what: string, signal: AbortSignal): Promise<void> {
     if (owner.flow === createContainer.name || owner.flow === startContainer.name) {
@@ -382,8 +346,4 @@ function isVisible(record: ContainerRecord): boolean {
 
 function heldByOther({ id, name }: ContainerRecord, how: string): StatusError {
   return new StatusError(Code.AlreadyExists, `container "${name}": container "${id}" has this name ${how}`);
-}
-
-function ended(id: string): StatusError {
-  return new StatusError(Code.FailedPrecondition, `updating container "${id}": it has ended`);
 }
