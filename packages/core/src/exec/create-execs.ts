@@ -8,6 +8,7 @@ import { Budget, waitFor } from "../flow/index.ts";
 import { openExecStdio } from "../io/index.ts";
 import type { Stdio } from "../io/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
+import { StartTurns } from "../tasks/start-turns.ts";
 import type { TaskLog, TaskService, TaskServices } from "../tasks/types.ts";
 import { CollectedOutput, type OutputLimits } from "./collected-output.ts";
 import { CopiedOutput } from "./copied-output.ts";
@@ -20,7 +21,6 @@ import { DropPace, OutputBudget } from "./output-budget.ts";
 import { dialPort, joinStreams, netnsOf } from "./port-forward.ts";
 import { settlesWithin } from "./settles-within.ts";
 import { type PulseTimes, ShimPulses } from "./shim-pulses.ts";
-import { StartTurns } from "./start-turns.ts";
 import type { ExecRequest, ExecResult, Execs, ExecStreams, TerminalSize } from "./types.ts";
 
 /** What `createExecs` is given. */
@@ -38,6 +38,8 @@ export interface ExecsOptions {
   readonly limitBytes?: number;
   /** Bytes that all running ExecSync keep together; beyond it each still keeps its first 64 KiB. Default 64 MiB. */
   readonly budgetBytes?: number;
+  /** Bounds the starts in each shim; shared with those of containers. Default: of its own. */
+  readonly starts?: StartTurns;
   /** How shims are watched while a command runs. */
   readonly pulse?: PulseTimes;
   readonly log: TaskLog;
@@ -53,7 +55,7 @@ export function createExecs(options: ExecsOptions): Execs {
 class ExecsOfDaemon implements Execs {
   readonly #options: ExecsOptions;
   readonly #processes = new ContainerProcesses();
-  readonly #turns = new StartTurns();
+  readonly #turns: StartTurns;
   readonly #pulses: ShimPulses;
   readonly #limits: OutputLimits;
   readonly #drainMs: number;
@@ -61,6 +63,7 @@ class ExecsOfDaemon implements Execs {
   constructor(options: ExecsOptions) {
     const { limitBytes = 16 * MiB, budgetBytes = 64 * MiB, drainMs = 1_000 } = options;
     this.#options = options;
+    this.#turns = options.starts ?? new StartTurns();
     this.#drainMs = drainMs;
     this.#pulses = new ShimPulses(options.pulse);
     this.#limits = { limitBytes, budget: new OutputBudget(budgetBytes), pace: new DropPace(256 * MiB) };

@@ -8,6 +8,7 @@ export { createTaskServices, type TaskDialer, type TaskLink, type TaskServicesOp
 export { killProcess, shimMarker } from "./shim-processes.ts";
 export { identityOf, toKernelIdentity } from "./process-identity.ts";
 export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } from "./shim-events.ts";
+export { StartTurns } from "./start-turns.ts";
 export { Turns } from "./turns.ts";
 export { defaultSocketDir, removeDeadSocket, shimSocketPath } from "./shim-socket.ts";
 export type {

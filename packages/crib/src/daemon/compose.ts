@@ -50,6 +50,7 @@ export interface Daemon extends AsyncDisposable {
   readonly sandboxes: PodSandboxService;
   readonly containers: DaemonContainers["containers"];
   readonly services: DaemonContainers["services"];
+  readonly starts: DaemonContainers["starts"];
   readonly stdio: DaemonContainers["stdio"];
   readonly plugins: NriHooks;
   readonly nri: Nri;
@@ -200,6 +201,7 @@ export async function compose(
     metrics,
     features,
     services: containerParts.services,
+    starts: containerParts.starts,
     stdio: containerParts.stdio,
     handlers,
     store,

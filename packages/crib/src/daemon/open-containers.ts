@@ -4,7 +4,13 @@ import { createStdio, type Stdio } from "@crib/core/io";
 import type { ContainerStore, SandboxStore } from "@crib/core/metadata";
 import type { PluginHooks } from "@crib/core/nri";
 import { buildContainerSpec, createVolumeStore, type HostFeatures } from "@crib/core/spec";
-import { createTaskDeleter, createTaskServices, type ShimsOptions, type TaskServices } from "@crib/core/tasks";
+import {
+  createTaskDeleter,
+  createTaskServices,
+  StartTurns,
+  type ShimsOptions,
+  type TaskServices,
+} from "@crib/core/tasks";
 import { Code, StatusError } from "@crib/errdefs";
 import { bootId } from "@crib/linux";
 import type { SandboxController } from "@crib/sandboxer";
@@ -34,6 +40,7 @@ export interface ContainerParts {
 export interface DaemonContainers extends AsyncDisposable {
   readonly containers: ContainerService;
   readonly services: TaskServices;
+  readonly starts: StartTurns;
   readonly stdio: Stdio;
 }
 
@@ -58,6 +65,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
     },
   });
   const { ignoreImageDefinedVolumes } = config.containers.spec;
+  const starts = new StartTurns();
   const endHelpers = createTaskStrays(instance);
   const exits = new TaskExits({ services, ended: (id, end) => containers.taskEnded(id, end) });
   const rows = createContainerRows({
@@ -72,6 +80,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
       specOptions: config.containers.spec,
       stdio,
       services,
+      starts,
       remains: createTaskDeleter(parts.shims, (sandboxId) => sandboxes.get(sandboxId).plan.handler),
       endHelpers,
       hooks,
@@ -101,6 +110,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
   return {
     containers,
     services,
+    starts,
     stdio,
     async [Symbol.asyncDispose](): Promise<void> {
       await containers.close(0);

@@ -120,6 +120,7 @@ async function openServer(
         containers: daemon.containers,
         sandboxes,
         taskServices: daemon.services,
+        starts: daemon.starts,
         stdio: daemon.stdio,
         drainMs: config.containers.execSyncDrainMs,
         log: (level, message, fields) => log[level](fields, message),

@@ -67,7 +67,7 @@ export async function startTask({
   deps.exits.arm(id, service);
   // Taken before, so that no end can be earlier.
   const startedAt = new Date().toISOString();
-  await service.tasks.start(id, "", signal);
+  await deps.starts.take(service, () => service.tasks.start(id, "", signal));
   await midpoint();
   return { startedAt };
 }

@@ -8,7 +8,7 @@ import type { StepLog } from "../../sandbox/steps/types.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
 import type { Snapshots } from "../../snapshots/types.ts";
 import type { BuiltSpec, HostFeatures, PreparedVolume, SpecInput, SpecOptions, VolumeStore } from "../../spec/types.ts";
-import type { TaskDeleter, TaskServices } from "../../tasks/index.ts";
+import type { StartTurns, TaskDeleter, TaskServices } from "../../tasks/index.ts";
 import type { StopClocks } from "../exits/stop-clocks.ts";
 import type { TaskExits } from "../exits/task-exits.ts";
 import type { ContainerFacts, ContainerPlan, ContainerRecord } from "../types.ts";
@@ -35,6 +35,8 @@ export interface ContainerDeps {
   readonly specOptions: SpecOptions;
   readonly stdio: Pick<Stdio, "open" | "adopt" | "find">;
   readonly services: TaskServices;
+  /** Bounds the starts in each shim; shared with those of additional processes. */
+  readonly starts: Pick<StartTurns, "take">;
   /** For tasks whose shim cannot delete them. */
   readonly remains: TaskDeleter;
   /** Ends what runs of the runtime for a container: calls that nobody waits for any more. */

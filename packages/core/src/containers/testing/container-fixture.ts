@@ -16,6 +16,7 @@ import { noPlugins } from "../../nri/no-plugins.ts";
 import type { PluginHooks } from "../../nri/types.ts";
 import { newSandboxId } from "../../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
+import { StartTurns } from "../../tasks/start-turns.ts";
 import { createContainerRows } from "../container-rows.ts";
 import { ContainerService } from "../container-service.ts";
 import { StopClocks } from "../exits/stop-clocks.ts";
@@ -161,6 +162,7 @@ export class ContainerFixture {
       specOptions: { tolerateMissingHugetlb: true } as ContainerDeps["specOptions"],
       stdio,
       services,
+      starts: new StartTurns(),
       remains: { remove: async ({ id }) => void this.removed.push(id) },
       endHelpers: async () => {},
       hooks,

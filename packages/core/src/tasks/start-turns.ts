@@ -1,4 +1,4 @@
-import type { TaskService } from "../tasks/types.ts";
+import type { TaskService } from "./types.ts";
 
 /**
  * Starts that one shim is given at a time. Shims with version 2 of the task service start one process after the other and
