@@ -2,9 +2,11 @@ import { type Command, Option } from "commander";
 
 import { addEndpoint } from "../endpoint-flags.ts";
 import type { EndpointOptions } from "../endpoint.ts";
+import type { ApplyOptions } from "./apply/apply.ts";
 import type { ExecOptions } from "./exec.ts";
 import type { ListOptions } from "./list/list-options.ts";
 import type { PsOptions } from "./list/ps.ts";
+import type { StatsOptions } from "./list/stats.ts";
 import type { LogsOptions } from "./logs/logs.ts";
 import type { RmOptions } from "./rm.ts";
 import { addRun } from "./run/run-flags.ts";
@@ -15,6 +17,7 @@ export function addContainerCommands(program: Command): void {
   // What follows an image or a container is its command, with flags of its own.
   program.enablePositionalOptions();
   addRun(program);
+  addApply(program);
   addLists(program);
   addLogs(program);
   addExec(program);
@@ -27,6 +30,28 @@ CONTAINER is a container's id, the start of one, its name, POD/NAME, or the name
 
 const target = `
 POD and CONTAINER are ids, starts of ids, or names; a container can be named as POD/NAME.`;
+
+function addApply(program: Command): void {
+  addEndpoint(program.command("apply <files...>"))
+    .description("run the pods of Kubernetes manifests, without a kubelet")
+    .option("--wait", "wait until the containers have ended; exit code 1 when one failed")
+    .addHelpText(
+      "after",
+      `
+FILES are YAML or JSON of one or more Pods; - is standard input. A pod that runs from the same manifest is left as it is;
+one from another has to be removed first. Containers that end are not started again, and nothing is probed; fields that
+crib does not act on are told, and refused where the pod would not be what its manifest says. Without a seccompProfile
+containers have the runtime's default one. An emptyDir lasts until crib rm.
+
+Examples:
+  crib apply web.yaml
+  kubectl run web --image=registry.example/web:1 --dry-run=client -o yaml | crib apply -
+  crib rm -f web`,
+    )
+    .action(async (files: readonly string[], options: ApplyOptions) =>
+      (await import("./apply/apply.ts")).applyCommand(files, options),
+    );
+}
 
 function addLists(program: Command): void {
   const format = (): Option =>
@@ -42,6 +67,11 @@ function addLists(program: Command): void {
     .option("-q, --quiet", "ids only")
     .addOption(format())
     .action(async (options: ListOptions) => (await import("./list/pods.ts")).podsCommand(options));
+  addEndpoint(program.command("stats"))
+    .description("show what containers use; CPU is measured over a second")
+    .option("--watch", "go on until Ctrl-C")
+    .addOption(format())
+    .action(async (options: StatsOptions) => (await import("./list/stats.ts")).statsCommand(options));
 }
 
 function addLogs(program: Command): void {

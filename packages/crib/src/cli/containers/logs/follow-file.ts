@@ -56,9 +56,9 @@ export async function* followFile(path: string, options: FollowOptions): AsyncGe
 }
 
 /** Undefined when it is complete without ever having been there, or the reading was ended. */
-async function openWhenThere(path: string, { isComplete, signal }: FollowOptions): Promise<FileHandle | undefined> {
-  while (!signal?.aborted) {
-    const isLast = isComplete();
+async function openWhenThere(path: string, options: FollowOptions): Promise<FileHandle | undefined> {
+  while (!options.signal?.aborted) {
+    const isLast = options.isComplete();
     try {
       return await open(path, "r");
     } catch (reason) {
@@ -66,7 +66,7 @@ async function openWhenThere(path: string, { isComplete, signal }: FollowOptions
       if (!hasCode(error, Code.NotFound)) throw error;
       if (isLast) return undefined;
     }
-    await pause(lookMs.first, signal);
+    await pause(lookMs.first, options.signal);
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { Writable } from "node:stream";
+import { callbackify } from "node:util";
 
 import { writeOutput } from "../streams/write-output.ts";
 import { asLogged, asShown, bytesBefore } from "./missed-output.ts";
@@ -39,12 +40,7 @@ export class CaughtUpOutput {
     this.#isLive = false;
     this.#held = [];
     const stream = new Writable({
-      write: (chunk: Buffer, _encoding, done): void => {
-        this.#take(chunk).then(
-          () => done(),
-          (reason: Error) => done(reason),
-        );
-      },
+      write: callbackify(async (chunk: Buffer, _encoding: string) => this.#take(chunk)),
     });
     return { stream, join: () => this.#join() };
   }
