@@ -23,12 +23,13 @@ export const noFaults: Faults = { strike: async () => {} };
 
 /**
  * Reads `FLOW/STEP[!undo]@POINT=ACTION[*COUNT]`, several separated by `;`. Action `fail` rejects the step, `hang`
- * waits until the step's budget is spent, `kill` ends the daemon by SIGKILL. Without a count it strikes every time.
+ * waits until the step's budget is spent, `kill` ends the daemon by SIGKILL. Without a count it strikes every time. Of
+ * several for the same place and point, the next strikes when the one before is used up.
  * Example: `RunPodSandbox/network.attach@after=kill`. Throws InvalidArgument for anything else.
  */
 export function parseFaults(text: string | undefined): Faults {
   if (text === undefined || text === "") return noFaults;
-  const faults = new Map<string, Fault>();
+  const faults = new Map<string, Fault[]>();
   for (const part of text.split(";")) {
     const groups = faultPattern.exec(part.trim())?.groups;
     if (!groups) {
@@ -37,15 +38,17 @@ export function parseFaults(text: string | undefined): Faults {
         `fault "${part}": expected FLOW/STEP[!undo]@before|inside|after=fail|hang|kill[*COUNT]`,
       );
     }
-    faults.set(`${groups["place"]}@${groups["point"]}`, {
+    const key = `${groups["place"]}@${groups["point"]}`;
+    const fault: Fault = {
       action: groups["action"] as Fault["action"],
       left: groups["count"] === undefined ? Infinity : Number(groups["count"]),
-    });
+    };
+    faults.set(key, [...(faults.get(key) ?? []), fault]);
   }
   return {
     async strike(place, point, signal): Promise<void> {
-      const fault = faults.get(`${place}@${point}`);
-      if (!fault || fault.left <= 0) return;
+      const fault = faults.get(`${place}@${point}`)?.find(({ left }) => left > 0);
+      if (!fault) return;
       fault.left--;
       switch (fault.action) {
         case "fail":

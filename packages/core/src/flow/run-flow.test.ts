@@ -199,6 +199,14 @@ test("faults strike by name, point and count", async () => {
   deepEqual(log, ["half", "undo a", "half", "whole"]);
 });
 
+test("of several faults for one place the next strikes when the one before is used up", async () => {
+  const { signal } = new AbortController();
+  const faults = parseFaults("F/a@before=fail*2;F/a@before=hang*1");
+  for (let time = 0; time < 2; time++) await rejects(faults.strike("F/a", "before", signal), /injected fault/);
+  await rejects(faults.strike("F/a", "before", AbortSignal.abort(new Error("late"))), /late/);
+  await faults.strike("F/a", "before", signal);
+});
+
 test("a hanging fault ends with the step's budget", async () => {
   const subject = flow("F", { recover: "undo" }, [logged("a", { budgetMs: 20 })]);
   await rejects(
