@@ -1,37 +1,18 @@
-import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { runProgram } from "./run-program.ts";
+import { writeImage } from "./write-image.ts";
 
-const pause = "/usr/bin/catatonit";
-
-/** Milliseconds for tar. */
-const tarMs = 10_000;
+/** It waits for a signal and ends at once, as PID 1 too. */
+const catatonit = "/usr/bin/catatonit";
 
 /** Writes an image with nothing but catatonit as its pause program, in Docker's archive form. */
 export async function writePauseImage(archive: string, reference: string): Promise<void> {
-  const work = mkdtempSync(join(tmpdir(), "crib-pause-"));
-  try {
-    mkdirSync(join(work, "rootfs"));
-    copyFileSync(pause, join(work, "rootfs/pause"));
-    chmodSync(join(work, "rootfs/pause"), 0o755);
-    mkdirSync(join(work, "image"));
-    const layer = join(work, "image/layer.tar");
-    await runProgram("tar", ["-C", join(work, "rootfs"), "-cf", layer, "pause"], { timeoutMs: tarMs });
-    const diffId = `sha256:${createHash("sha256").update(readFileSync(layer)).digest("hex")}`;
-    const config = {
-      architecture: process.arch === "arm64" ? "arm64" : "amd64",
-      os: "linux",
-      config: { Entrypoint: ["/pause", "-P"] },
-      rootfs: { type: "layers", diff_ids: [diffId] },
-    };
-    writeFileSync(join(work, "image/config.json"), JSON.stringify(config));
-    const manifest = [{ Config: "config.json", RepoTags: [reference], Layers: ["layer.tar"] }];
-    writeFileSync(join(work, "image/manifest.json"), JSON.stringify(manifest));
-    await runProgram("tar", ["-C", join(work, "image"), "-cf", archive, "."], { timeoutMs: tarMs });
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  await writeImage(archive, reference, { config: { Entrypoint: ["/pause", "-P"] }, fill: addPause });
+}
+
+/** Puts the pause program into a root file system. */
+export function addPause(rootfs: string): void {
+  copyFileSync(catatonit, join(rootfs, "pause"));
+  chmodSync(join(rootfs, "pause"), 0o755);
 }
