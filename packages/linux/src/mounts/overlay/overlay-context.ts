@@ -9,7 +9,7 @@ import { describeOverlay, type OverlayRequest } from "./overlay-request.ts";
 
 /** fsconfig(2): a string value has at most 255 bytes. */
 const maximumValueBytes = 255;
-const { EINVAL, ENOSYS } = constants.errno;
+const { EBADF, EINVAL, ENOSYS } = constants.errno;
 
 /** What the kernel wrote about a file system that it would not make, fsopen(2): lines like "e overlay: ...". */
 function readLog(fsFd: number): string {
@@ -84,7 +84,8 @@ export function mountOverlayByContext(request: OverlayRequest, asStrings: boolea
   // Copies of mounts must be there until the overlay is made, and a descriptor in a string too.
   for (const [index, path] of lower.entries()) {
     const result = context.addDirectory("lowerdir+", path, openLayer(path, usernsFd, stack));
-    if (index === 0 && result === -EINVAL) return false;
+    // Before Linux 6.13 overlayfs takes no descriptors (EINVAL), and fsconfig none that are O_PATH (EBADF; seen with 6.12).
+    if (index === 0 && (result === -EINVAL || result === -EBADF)) return false;
     context.check(result, `layer "${path}"`);
   }
   if (upper !== undefined) {
