@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
 import { noLeaks } from "./leaks.ts";
 import { crictl, exec, image, inspect, runContainer, runPod, type StoryPod } from "./pods.ts";
-import { beginChapter, check, say } from "./report.ts";
+import { check, say } from "./report.ts";
 import { output, property } from "./service.ts";
 
 const memory = "/var/lib/crib-vm-pods.json";
@@ -21,7 +21,6 @@ const imageIds = async (): Promise<readonly string[]> =>
 
 /** Runs pods of both kinds that the reset finds running. */
 export async function beforeReset(): Promise<void> {
-  beginChapter("before the reset");
   await check("two pods run", async () => {
     await crictl.text("pull", image);
     const pods = [await runPod("reset", ""), await runPod("reset-paused", "", { pid: 0 })];
@@ -36,7 +35,6 @@ export async function beforeReset(): Promise<void> {
 
 /** What became of pods, records, names and images. */
 export async function afterReset(): Promise<void> {
-  beginChapter("after the reset");
   const { pods, containers, images } = JSON.parse(readFileSync(memory, "utf8")) as Remembered;
   await check("crib starts with the machine", async () => {
     await eventually(120_000, async () => equal(await property("ActiveState"), "active"));

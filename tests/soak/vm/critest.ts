@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { pushCritestImages } from "../../conformance/images/push-critest-images.ts";
 import { runCritest } from "../../conformance/run-critest.ts";
 import { noLeaks } from "./leaks.ts";
-import { beginChapter, check, keep, send, Skipped } from "./report.ts";
+import { check, keep, send, Skipped } from "./report.ts";
 import { type CgroupDriver, endpoint, tree } from "./service.ts";
 
 /** The whole of critest, each spec a result of its own; it runs as it would on a real machine, only slower. */
 export async function critestChapter(driver: CgroupDriver, registryUrl: string): Promise<void> {
-  beginChapter(`${driver} critest`);
   const { digestOfDigestImage } = await pushCritestImages({ url: registryUrl });
   const isRun = await check("critest runs to its end", async () => {
     const results = await runCritest({

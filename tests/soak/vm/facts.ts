@@ -1,12 +1,11 @@
 import { equal, match, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { beginChapter, check, say } from "./report.ts";
+import { check, say } from "./report.ts";
 import { output } from "./service.ts";
 
 /** What the machine is, and that it is what the story is for. */
 export async function factsChapter(): Promise<void> {
-  beginChapter("machine");
   const version = async (...argv: readonly [string, ...string[]]): Promise<string> =>
     (await output(...argv)).split("\n")[0] ?? "";
   say(await output("uname", "-sr"));

@@ -4,12 +4,11 @@ import { readFileSync } from "node:fs";
 import { pushCritestImages } from "../../conformance/images/push-critest-images.ts";
 import { runProgram } from "../../support/run-program.ts";
 import { crictl, image } from "./pods.ts";
-import { beginChapter, check, keep, say } from "./report.ts";
+import { check, keep, say } from "./report.ts";
 import { type CgroupDriver, configure, installService, output, property } from "./service.ts";
 
 /** Installs the unit as the README says, and starts it for the first time. */
 export async function installChapter(registryUrl: string): Promise<void> {
-  beginChapter("service");
   configure("systemd", registryUrl);
   await check("a registry serves what critest pulls", async () => {
     const { names } = await pushCritestImages({ url: registryUrl });
@@ -42,7 +41,6 @@ export async function installChapter(registryUrl: string): Promise<void> {
 
 /** Has the service run with another cgroup driver. */
 export async function switchDriver(driver: CgroupDriver, registryUrl: string): Promise<void> {
-  beginChapter(`${driver} driver`);
   configure(driver, registryUrl);
   await check("crib restarts and tells its cgroup driver", async () => {
     await output("systemctl", "restart", "crib.service");

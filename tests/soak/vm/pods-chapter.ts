@@ -16,14 +16,13 @@ import {
   runPod,
   type StoryPod,
 } from "./pods.ts";
-import { beginChapter, check } from "./report.ts";
+import { check } from "./report.ts";
 import { type CgroupDriver, output } from "./service.ts";
 
 const limits = { memory_limit_in_bytes: 64 * 1024 * 1024, cpu_quota: 50_000, cpu_period: 100_000, cpu_shares: 512 };
 
 /** The life of pods and containers, looked at from the host: its cgroups, its AppArmor, its processes. */
 export async function podsChapter(driver: CgroupDriver): Promise<void> {
-  beginChapter(`${driver} pods`);
   let pod: StoryPod | undefined;
   let main = "";
   await check("a pod runs", async () => {

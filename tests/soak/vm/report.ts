@@ -27,10 +27,17 @@ export class Skipped extends Error {}
 
 let chapter = "";
 
-/** Begins a part of the story; the checks that follow carry its name. */
-export function beginChapter(name: string): void {
+/** Tells a part of the story, whose checks carry its name. What it needs and does not get fails it, not the story. */
+export async function tellChapter(name: string, run: () => Promise<void>): Promise<void> {
   chapter = name;
   say(`-- ${name}`);
+  try {
+    await run();
+  } catch (reason) {
+    await check("it is told to its end", () => {
+      throw reason;
+    });
+  }
 }
 
 /** Runs one check and reports how it went; true when it passed. A failed one does not end the story. */

@@ -2,16 +2,16 @@ import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
 import { existsSync } from "node:fs";
 
 import { eventually, pause } from "../../support/eventually.ts";
+import { parentOf } from "../../support/parent-of.ts";
 import { noLeaks } from "./leaks.ts";
-import { cgroupFile, crictl, exec, inspect, logText, parents, pidOf, runContainer, runPod } from "./pods.ts";
-import { beginChapter, check } from "./report.ts";
+import { cgroupFile, cgroupOf, crictl, exec, inspect, logText, parents, pidOf, runContainer, runPod } from "./pods.ts";
+import { check } from "./report.ts";
 import { type CgroupDriver, output, property } from "./service.ts";
 
 const ticking = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.5; done";
 
 /** The service restarts, stops and is killed while containers run. */
 export async function restartChapter(driver: CgroupDriver): Promise<void> {
-  beginChapter(`${driver} restarts`);
   const pod = await runPod(`restart-${driver}`, parents[driver]);
   const main = await runContainer(pod, "main", ticking);
   const paused = await runPod(`restart-paused-${driver}`, parents[driver], { pid: 0 });
@@ -65,6 +65,18 @@ export async function restartChapter(driver: CgroupDriver): Promise<void> {
     await works();
     // What was read and not yet written is lost: with two lines a second hardly more than one.
     noGaps(logText(pod, "main"), 2);
+  });
+  await check("a killed shim takes its containers with it", async () => {
+    const other = await runPod(`orphan-${driver}`, parents[driver]);
+    const id = await runContainer(other, "main", "sleep 100000 & sleep 100000");
+    const pid = await pidOf(id);
+    const cgroup = cgroupOf(pid);
+    process.kill(parentOf(pid), "SIGKILL");
+    await eventually(30_000, async () => {
+      equal((await inspect(id)).status.state, "CONTAINER_EXITED");
+      equal(existsSync(`/sys/fs/cgroup${cgroup}`) ? cgroupFile(cgroup, "cgroup.procs") : "", "");
+    });
+    await crictl.text("rmp", "-f", other.id);
   });
   await check("the pods of before are removed without a trace", async () => {
     await crictl.text("rmp", "-f", pod.id, paused.id);

@@ -12,7 +12,7 @@ import { critestChapter } from "./critest.ts";
 import { factsChapter } from "./facts.ts";
 import { installChapter, switchDriver } from "./install.ts";
 import { podsChapter } from "./pods-chapter.ts";
-import { keep, say, send, staysAlive } from "./report.ts";
+import { keep, say, send, staysAlive, tellChapter } from "./report.ts";
 import { restartChapter } from "./restarts.ts";
 import { type CgroupDriver, journal } from "./service.ts";
 
@@ -25,7 +25,7 @@ send({ kind: "hello", boot });
 staysAlive();
 try {
   if (boot === 1) await firstBoot(chosenParts());
-  else await afterReset();
+  else await tellChapter("after the reset", afterReset);
 } catch (reason) {
   keep(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason));
   send({
@@ -40,20 +40,21 @@ keep(await journal(3_000));
 send({ kind: "done" });
 
 async function firstBoot(isChosen: (part: string) => boolean): Promise<void> {
-  await factsChapter();
+  await tellChapter("machine", factsChapter);
   const registry = await openRealRegistry({ dir: "/var/lib/crib-vm-registry" });
-  await installChapter(registry.url);
+  await tellChapter("service", () => installChapter(registry.url));
   for (const driver of drivers) {
     if (![driver, `critest-${driver}`].some(isChosen)) continue;
-    await switchDriver(driver, registry.url);
+    await tellChapter(`${driver} driver`, () => switchDriver(driver, registry.url));
     if (isChosen(driver)) {
-      await podsChapter(driver);
-      await restartChapter(driver);
+      await tellChapter(`${driver} pods`, () => podsChapter(driver));
+      await tellChapter(`${driver} restarts`, () => restartChapter(driver));
     }
-    if (isChosen(`critest-${driver}`)) await critestChapter(driver, registry.url);
+    if (isChosen(`critest-${driver}`))
+      await tellChapter(`${driver} critest`, () => critestChapter(driver, registry.url));
   }
   if (!isChosen("reset")) return;
-  await beforeReset();
+  await tellChapter("before the reset", beforeReset);
   keep(await journal(3_000));
   say("the guest waits for the reset");
   send({ kind: "reset" });
