@@ -18,7 +18,7 @@ const snippets = readmes.flatMap(readSnippets);
 const elsewhere = "packages/cri-client/README.md";
 
 test("packages that are useful alone show how they are used", () => {
-  const names = ["cri-client", "errdefs", "libcni", "linux", "sandboxer", "ttrpc", "wire"];
+  const names = ["cri-client", "errdefs", "libcni", "linux", "nri", "sandboxer", "streaming", "ttrpc", "wire"];
   for (const name of names) ok(readSnippets(`packages/${name}/README.md`).length > 0, name);
 });
 
