@@ -13,9 +13,9 @@ import { renderConfig } from "../daemon/config/render-config.ts";
 import type { DaemonConfig, DefaultNetwork } from "../daemon/config/types.ts";
 import { findLeaks, formatLeaks, isClean, leakConfigOf } from "../doctor/leaks/index.ts";
 import { startDemoDaemon } from "./demo-daemon.ts";
-import { type DemoPod, removeDemoPods, runDemoPod } from "./demo-pods.ts";
+import { importDemoImage } from "./demo-image.ts";
+import { askInContainer, type DemoPod, removeDemoPods, runDemoContainer, runDemoPod } from "./demo-pods.ts";
 import { findFreeNetwork, removeBridge } from "./free-network.ts";
-import { ping } from "./ping.ts";
 
 /** What the demo is run with. */
 export interface DemoSettings {
@@ -30,7 +30,7 @@ export interface DemoSettings {
 }
 
 /**
- * Runs two pods on a daemon of its own, shows what happens, and takes everything away again, also when a part fails or
+ * Runs two pods with a container each on a daemon of its own, shows what happens, and takes everything away again, also when a part fails or
  * `signal` is aborted. Rejects with the first failure, or when something is left on the host.
  */
 export async function runDemo(settings: DemoSettings, signal: AbortSignal): Promise<void> {
@@ -93,9 +93,18 @@ async function showPods(
     say(`  ${name.padEnd(8)} ${id.slice(0, 13)}  ${ip.padEnd(15)} RunPodSandbox took ${milliseconds(runMs)}`);
   }
   say("");
-  say(`visitor pings web over the bridge ${config.cni.defaultNetwork ? config.cni.defaultNetwork.bridge : ""}:`);
-  const netns = join(config.runtime.netnsDir, `crib-${visitor.id}`);
-  for (const line of await ping(netns, web.ip, signal)) say(`  ${line}`);
+  const image = await importDemoImage(client, signal);
+  const server = await runDemoContainer(client, web, image, ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www"]);
+  const browser = await runDemoContainer(client, visitor, image, ["/bin/busybox", "sleep", "3600"]);
+  say("A container in each, from an image made of this machine's busybox:");
+  for (const [{ name }, { id, startMs }] of [[web, server] as const, [visitor, browser] as const]) {
+    say(`  ${name.padEnd(8)} ${id.slice(0, 13)}  CreateContainer and StartContainer took ${milliseconds(startMs)}`);
+  }
+  say("");
+  const bridge = config.cni.defaultNetwork ? config.cni.defaultNetwork.bridge : "";
+  say(`In visitor, over the bridge ${bridge}: wget -qO- http://${web.ip}/`);
+  const answer = await askInContainer(client, browser, ["/bin/busybox", "wget", "-qO-", `http://${web.ip}/`]);
+  for (const line of answer.trimEnd().split("\n")) say(`  ${line}`);
   say("");
   say("Where the time of web went:");
   for (const line of await waterfallOf(client, web)) say(`  ${line}`);

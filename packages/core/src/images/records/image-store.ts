@@ -1,9 +1,9 @@
 import { digestHex, type Digest } from "@crib/oci-spec";
 
 import type { Database } from "../../metadata/database.ts";
+import type { QuarantinedRecord } from "../../metadata/named-records.ts";
 import type { RecordCopies } from "../../metadata/record-copies.ts";
 import { openRecordTable, type RecordTable } from "../../metadata/record-table.ts";
-import type { QuarantinedRecord } from "../../metadata/named-records.ts";
 import { openSealed, sealJson } from "../../metadata/sealed-json.ts";
 import { transaction } from "../../metadata/transaction.ts";
 import type { ImageRecord } from "../types.ts";
