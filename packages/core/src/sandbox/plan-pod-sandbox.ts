@@ -8,6 +8,7 @@ import type { SandboxController } from "@crib/sandboxer";
 import { checksum } from "../metadata/canonical-json.ts";
 import type { CgroupOwners } from "./cgroup-owners.ts";
 import { matchesGlob } from "./glob.ts";
+import { podCgroupParent } from "./pod-cgroup-parent.ts";
 import {
   namespacePaths,
   type Places,
@@ -72,7 +73,7 @@ export function planPodSandbox(
   // As containerd: a pod in the host's network keeps the host's name, so it has no UTS namespace of its own.
   const own = { net: !hostNetwork, ipc: !hostIpc, uts: !hostNetwork, user };
   const stateDir = sandboxStateDir(planning.places, id);
-  const cgroupPath = podCgroupPath(request.cgroupParent, id);
+  const cgroupPath = podCgroupPath(podCgroupParent(request.cgroupParent, handler), id);
   return {
     pod: request.pod,
     handler,

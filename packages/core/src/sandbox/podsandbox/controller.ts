@@ -14,6 +14,7 @@ import type {
 } from "@crib/sandboxer";
 
 import { checkTaskId, type Shim } from "../../tasks/index.ts";
+import { ociCgroupsPath, podCgroupOf } from "./cgroups-path.ts";
 import { endByKernel, endPause } from "./end-pause.ts";
 import { preparePauseBundle } from "./pause-bundle.ts";
 import { createPause, killedExitCode, pauseExit, unknownExitCode, watchPause } from "./pause-task.ts";
@@ -228,8 +229,10 @@ class PodsandboxController implements SandboxController {
   }
 
   /** The pod's cgroup is killed as a whole only where a pause is in it: only then did this controller fill it. */
-  #cgroupPath(pod: Pod): string | undefined {
-    return pod.hasPause ? pod.sandbox.cgroupPath : undefined;
+  #cgroupPath({ hasPause, sandbox }: Pod): string | undefined {
+    if (!hasPause) return undefined;
+    const isSystemd = this.#options.handlerOf(sandbox.runtimeHandler).options["SystemdCgroup"] === true;
+    return podCgroupOf(ociCgroupsPath(sandbox.cgroupPath, sandbox.id, isSystemd));
   }
 
   #needsPause(sandbox: Sandbox): boolean {

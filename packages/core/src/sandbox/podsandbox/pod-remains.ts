@@ -4,7 +4,7 @@ import { podCgroupOf } from "./cgroups-path.ts";
 /** What a bundle tells of a pod that this daemon was never told of. */
 export interface PodRemains {
   readonly hasPause: boolean;
-  /** Undefined when the specification names no plain path. */
+  /** Undefined when the specification names none. */
   readonly cgroupPath: string | undefined;
 }
 
