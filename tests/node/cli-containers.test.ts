@@ -54,10 +54,9 @@ test("flags of run reach the container", needsRoot, async (t) => {
   writeFileSync(join(dir, "hello"), "from the host\n");
   writeFileSync(join(dir, "variables"), "# comment\nFILE=1\nBOTH=file\n");
   const flags = [
-    ...["-v", `${dir}:/shared:ro`, "-e", "BOTH=flag", "-e", "CRIB_SOCKET", "--env-file", join(dir, "variables")],
-    ...["-w", "/tmp", "-u", "33:34", "--memory", "64m", "--cpus", "0.5", "--cap-drop", "ALL", "--name", "flags"],
-    ...["--network", "host", "--read-only", "--entrypoint", "sh"],
-  ];
+    `-v ${dir}:/shared:ro -e BOTH=flag -e CRIB_SOCKET --env-file ${join(dir, "variables")} -w /tmp -u 33:34 --memory 64m`,
+    "--cpus 0.5 --cap-drop ALL --name flags --network host --read-only --entrypoint sh",
+  ].flatMap((text) => text.split(" "));
   const script = [
     "cat /shared/hello; touch /shared/x 2>/dev/null || echo read-only mount; touch /tmp/x 2>/dev/null || echo read-only root",
     "echo $FILE $BOTH $CRIB_SOCKET; pwd; id -u; id -g; grep CapEff /proc/self/status; ls /sys/class/net | wc -l",
