@@ -20,7 +20,12 @@ test("containers are shown in the states by which core lists them", () => {
   const problem = { flow: "EndContainer", step: "x", message: "busy", since: "", attempts: 1 };
   const states = ["creating", "created", "starting", "running", "ending", "exited", "removing"] as const;
   for (const state of states) {
-    for (const facts of [{}, { exit }]) {
+    for (const facts of [
+      {},
+      { startedAt: "2026-11-21T01:02:04Z" },
+      { exit },
+      { startedAt: "2026-11-21T01:02:04Z", exit },
+    ]) {
       for (const more of [{}, { problem }]) {
         const one: ContainerRecord = { ...record, state, facts, ...more };
         // There is no such row: a container has exited when its exit is known.
