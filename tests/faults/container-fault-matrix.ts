@@ -1,219 +1,141 @@
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 
-import { type ContainerFlow, createContainer } from "@crib/core/containers";
-import { Code } from "@crib/errdefs";
-import { ContainerState } from "@crib/wire/cri";
+import { containerFlows, createContainer } from "@crib/core/containers";
 
-import { eventually, pause } from "../support/eventually.ts";
-import { busyboxImage } from "../support/images/busybox.ts";
-import { startImageNode } from "../support/images/image-node.ts";
-import { needsRoot } from "../support/needs-root.ts";
-import type { Node } from "../support/node.ts";
-import type { Pod } from "../support/pod.ts";
-import { faultActions, faultPoints } from "./fault-matrix.ts";
+import type { ContainerScene } from "./container-scene.ts";
+import { stories, type Story, Subject } from "./container-stories.ts";
+import { faultPoints } from "./fault-matrix.ts";
 
-type Action = (typeof faultActions)[number];
-
-const { CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState;
-
-/** A container that ends with 3 when it is asked to. */
-const script = "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done";
-
-/** One container of one pod, with a fault in one of its calls. */
-class Case {
-  readonly node: Node;
-  readonly pod: Pod;
-  readonly action: Action;
-  readonly #image: string;
-  id = "";
-
-  constructor(node: Node, pod: Pod, image: string, action: Action) {
-    this.node = node;
-    this.pod = pod;
-    this.#image = image;
-    this.action = action;
-  }
-
-  async create(): Promise<void> {
-    const config = {
-      metadata: { name: "app", attempt: 0 },
-      image: { image: this.#image },
-      command: ["/bin/sh", "-c", script],
-      logPath: "app.log",
-    };
-    const request = { podSandboxId: this.pod.id, config, sandboxConfig: this.pod.config };
-    this.id = (await this.node.cri.runtime.createContainer(request)).containerId;
-  }
-
-  async start(): Promise<void> {
-    await this.node.cri.runtime.startContainer({ containerId: this.id });
-    await eventually(5_000, () =>
-      match(readFileSync(join(this.pod.config.logDirectory ?? "", "app.log"), "utf8"), /ready/),
-    );
-  }
-
-  async stop(): Promise<void> {
-    await this.node.cri.runtime.stopContainer({ containerId: this.id, timeout: 10n });
-  }
-
-  async remove(): Promise<void> {
-    await this.node.cri.runtime.removeContainer({ containerId: this.id });
-  }
-
-  async update(): Promise<void> {
-    await this.node.cri.runtime.updateContainerResources({ containerId: this.id, linux: { cpuShares: 300n } });
-  }
-
-  async status(): Promise<{ readonly state: ContainerState; readonly exitCode: number; readonly reason: string }> {
-    const { status } = await this.node.cri.runtime.containerStatus({ containerId: this.id });
-    if (!status) throw new Error(`container ${this.id} has no status`);
-    return status;
-  }
-
-  /** Makes a call that the fault must end; after a kill the daemon is started again. */
-  async strike(call: () => Promise<unknown>): Promise<void> {
-    const neverStruck = "the fault was never reached: every step calls its midpoint";
-    if (this.action === "kill") {
-      await rejects(call(), () => true, neverStruck);
-      // One that lives on would be waited for in vain.
-      const ended = await Promise.race([this.node.daemon.ended, pause(10_000)]);
-      equal(ended?.signal, "SIGKILL", neverStruck);
-      await this.node.restart();
-      return;
-    }
-    await rejects(
-      call(),
-      (reason: Error) => {
-        match(reason.message, /injected fault|budget of \d+ ms/);
-        return true;
-      },
-      neverStruck,
-    );
-  }
+/** All that is done to one step. */
+export interface StepCases {
+  readonly name: string;
+  /** The faults, as CRIB_FAULTS names them, that strike in the course of it. */
+  readonly faults: readonly string[];
+  readonly run: (scene: ContainerScene) => Promise<void>;
 }
 
-/** For each flow: what leads up to the call, the call with the fault, the same call again, and what leads away from it. */
-const calls: Readonly<Record<string, (one: Case) => Promise<void>>> = {
-  async CreateContainer(one) {
-    await one.strike(() => one.create());
-    await one.create();
-    await one.start();
-    await one.stop();
-    equal((await one.status()).exitCode, 3);
-  },
-  async StartContainer(one) {
-    await one.create();
-    await one.strike(() => one.start());
-    // After a kill it runs or has not been started: whichever is true.
-    await eventually(10_000, async () => {
-      const { state } = await one.status();
-      equal(
-        state === CONTAINER_EXITED || (one.action === "kill" && state === CONTAINER_RUNNING),
-        true,
-        `state ${state}`,
-      );
-    });
-    const { state, exitCode, reason } = await one.status();
-    if (state === CONTAINER_EXITED) deepEqual([exitCode, reason], [128, "StartError"]);
-    await rejects(one.start(), { code: Code.FailedPrecondition });
-    await one.stop();
-  },
-  async StopContainer(one) {
-    await one.create();
-    await one.start();
-    await one.strike(() => one.stop());
-    await one.stop();
-    const { state, exitCode } = await one.status();
-    deepEqual([state, exitCode], [CONTAINER_EXITED, 3]);
-  },
-  async EndContainer(one) {
-    await calls["StopContainer"]?.(one);
-  },
-  async RemoveContainer(one) {
-    await one.create();
-    await one.start();
-    await one.strike(() => one.remove());
-  },
-  async UpdateContainerResources(one) {
-    await one.create();
-    await one.start();
-    await one.strike(() => one.update());
-    equal((await one.status()).state, CONTAINER_RUNNING);
-    await one.update();
-    await one.stop();
-    equal((await one.status()).exitCode, 3);
-  },
-};
-
-/**
- * Makes one test of each step of a flow: for each point, the step fails, hangs, or the daemon is killed there; the same
- * request, repeated, succeeds the first time; what ran goes on; nothing is left.
- */
-export function containerFaultMatrix(flow: ContainerFlow): void {
-  for (const { name: step } of flow.steps) {
-    test(`${flow.name}, ${step}`, needsRoot, async (t) => {
-      const run = await scene(t, { budgets: { [step]: "1s" }, retry_min: "100ms" });
-      await forEachFault(t, async (point, action) =>
-        run(`${flow.name}/${step}@${point}=${action}*1`, action, async (one) => calls[flow.name]?.(one)),
-      );
-    });
-  }
+interface StepFaults {
+  readonly step: string;
+  readonly gentle: readonly string[];
+  readonly kills: readonly string[];
 }
 
-/** The same for taking back: each step of CreateContainer succeeds, then fails, and its undo fails twice, hangs once, or the daemon is killed in it. */
-export function containerUndoMatrix(): void {
-  for (const { name: step } of createContainer.steps.filter(({ undo }) => undo !== undefined)) {
-    test(`undo of CreateContainer, ${step}`, needsRoot, async (t) => {
-      const run = await scene(t, { undo_budgets: { [step]: "500ms" }, retry_min: "30s" });
-      await forEachFault(t, async (point, action) => {
-        const times = action === "fail" ? 2 : 1;
-        const place = `CreateContainer/${step}`;
-        await run(`${place}@after=fail*1;${place}!undo@${point}=${action}*${times}`, action, async (one) => {
-          for (let time = 1; time < times; time++) await rejects(one.create());
-          await one.strike(() => one.create());
-          await one.create();
-        });
-      });
-    });
-  }
-}
+/** What does not end the daemon. */
+const gentleActions = ["fail", "hang"] as const;
 
-type Run = (faults: string, action: Action, work: (one: Case) => Promise<void>) => Promise<void>;
-
-async function scene(
-  t: TestContext,
-  flow: Readonly<Record<string, string | Readonly<Record<string, string>>>>,
-): Promise<Run> {
-  const { node, serve, images } = await startImageNode(t, { config: () => ({ flow }) });
-  const image = serve(busyboxImage());
-  await images.pull(image);
-  return async (faults, action, work) => {
-    try {
-      await node.restart({ faults });
-      const one = new Case(node, await node.runPod(), image, action);
-      await work(one);
-      await one.remove();
-      equal((await node.cri.runtime.listContainers({})).containers.length, 0);
-      await one.pod.stop();
-      await one.pod.remove();
-      deepEqual(await node.leftovers(), []);
-      deepEqual(await node.leaks(), []);
-    } catch (reason) {
-      await node.restart();
-      await node.removeAllPods();
-      throw reason;
-    }
+function faultsOf(step: string, place: string): StepFaults {
+  return {
+    step,
+    gentle: faultPoints.flatMap((point) => gentleActions.map((action) => `${place}@${point}=${action}*1`)),
+    kills: faultPoints.map((point) => `${place}@${point}=kill*1`),
   };
 }
 
-async function forEachFault(
-  t: TestContext,
-  run: (point: (typeof faultPoints)[number], action: Action) => Promise<void>,
+/** Each step of each flow over containers that has a story fails, hangs, or the daemon is killed in it: before, inside and after. */
+export const stepCases: readonly StepCases[] = containerFlows.flatMap(({ name, steps }) => {
+  const story = stories[name];
+  if (!story) return [];
+  return steps.map(({ name: step }) => {
+    const faults = faultsOf(step, `${name}/${step}`);
+    return {
+      name: `${name}, ${step}`,
+      faults: [...faults.gentle, ...faults.kills],
+      run: (scene) => strikeStep(scene, { ...faults, story }),
+    };
+  });
+});
+
+/** The same for taking back: each step of CreateContainer succeeds, then fails, and its undo fails, hangs, or the daemon is killed in it. */
+export const undoCases: readonly StepCases[] = createContainer.steps
+  .filter(({ undo }) => undo !== undefined)
+  .map(({ name: step }) => {
+    const faults = faultsOf(step, `${createContainer.name}/${step}!undo`);
+    return {
+      name: `undo of ${createContainer.name}, ${step}`,
+      faults: [...faults.gentle, ...faults.kills],
+      run: (scene) => strikeUndo(scene, faults),
+    };
+  });
+
+/** The cases that leave the daemon alive strike containers side by side, one each; then comes a kill at each point. */
+async function strikeStep(
+  scene: ContainerScene,
+  { step, story, gentle, kills }: StepFaults & { readonly story: Story },
 ): Promise<void> {
-  for (const point of faultPoints) {
-    for (const action of faultActions) await t.test(`${action} ${point}`, () => run(point, action));
+  const budget = { of: "budgets", step, time: "1500ms" } as const;
+  await scene.restart({ faults: gentle.join(";"), budget });
+  const subjects = gentle.map(() => new Subject(scene));
+  await Promise.all(subjects.map((subject) => story.prepare(subject)));
+  expectEachOnce(await Promise.all(subjects.map((subject) => failureOf(story.call(subject)))));
+  if (story.recovery === "undo") await scene.expectOnlySurvivor();
+  else await scene.survivor.expectUnharmed();
+  await Promise.all(subjects.map((subject) => story.after(subject, false)));
+  await scene.expectOnlySurvivor();
+
+  // A container that is given up with its call can be asked for again, and be struck again.
+  let subject = new Subject(scene);
+  for (const kill of kills) {
+    await scene.restart({ faults: kill, budget });
+    if (story.recovery === "undo") await scene.expectOnlySurvivor();
+    await story.prepare(subject);
+    await scene.killedIn(() => story.call(subject));
+    if (story.recovery === "undo") continue;
+    await scene.restart();
+    await story.after(subject, true);
+    await scene.expectOnlySurvivor();
+    subject = new Subject(scene);
   }
+  if (story.recovery !== "undo") return;
+  await scene.restart();
+  await scene.expectOnlySurvivor();
+  await story.after(subject, true);
+  await scene.expectOnlySurvivor();
+}
+
+/** A failed undo keeps the row until the same request tries it again; one in which the daemon is killed is repeated by each next daemon. */
+async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFaults): Promise<void> {
+  const budget = { of: "undo_budgets", step, time: "500ms" } as const;
+  const failing = `${createContainer.name}/${step}@after=fail`;
+  await scene.restart({ faults: [`${failing}*${gentle.length}`, ...gentle].join(";"), budget });
+  const subjects = gentle.map(() => new Subject(scene));
+  for (const problem of await Promise.all(subjects.map((subject) => failureOf(subject.create())))) ok(problem);
+  const { containers } = await scene.node.cri.runtime.listContainers({});
+  equal(containers.length, subjects.length + 1, "each is kept with what stands in its way");
+  await Promise.all(subjects.map((subject) => subject.create()));
+  await Promise.all(subjects.map(({ container }) => container.remove()));
+  await scene.expectOnlySurvivor();
+
+  const subject = new Subject(scene);
+  const [first = "", ...others] = kills;
+  await scene.restart({ faults: `${failing}*1;${first}`, budget });
+  await scene.killedIn(() => subject.create());
+  for (const kill of others) {
+    // It may be killed before it has said that it is ready.
+    await scene.restart({ faults: kill, budget }).then(() => scene.killed(), expectUnready);
+  }
+  await scene.restart();
+  await scene.expectOnlySurvivor();
+  await subject.create();
+  await subject.container.remove();
+  await scene.expectOnlySurvivor();
+}
+
+function expectUnready(reason: Error): void {
+  match(reason.message, /ended with SIGKILL before it was ready/);
+}
+
+async function failureOf(call: Promise<void>): Promise<string> {
+  return call.then(
+    () => "",
+    (reason: Error) => reason.message,
+  );
+}
+
+/** Every call was struck, and every fault struck one. */
+function expectEachOnce(problems: readonly string[]): void {
+  const kinds = problems.map(
+    (problem) => /injected fault (?:before|inside|after)|budget of \d+ ms/.exec(problem)?.[0] ?? problem,
+  );
+  const expected = faultPoints.flatMap((point) => [`injected fault ${point}`, "budget of 1500 ms"]);
+  deepEqual(kinds.toSorted(), expected.toSorted());
 }

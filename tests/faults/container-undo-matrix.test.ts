@@ -1,3 +1,0 @@
-import { containerUndoMatrix } from "./container-fault-matrix.ts";
-
-containerUndoMatrix();

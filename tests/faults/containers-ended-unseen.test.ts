@@ -1,0 +1,94 @@
+import { deepEqual, ok } from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { type ContainerNode, startContainerNode } from "../support/containers/container-node.ts";
+import type { Container } from "../support/containers/container.ts";
+import { processesOf } from "../support/containers/processes-of.ts";
+import { eventually, pause } from "../support/eventually.ts";
+import { needsRoot } from "../support/needs-root.ts";
+import type { Pod } from "../support/pod.ts";
+
+/** A way to end, with the exit that must be told. */
+interface Ending {
+  /** What it does once `/go/now` is there. */
+  readonly then: string;
+  /** What is sent to its first process at that time. */
+  readonly signal?: NodeJS.Signals;
+  readonly memoryLimit?: bigint;
+  readonly exitCode: number;
+  readonly reason: string;
+}
+
+const MiB = 1024n * 1024n;
+
+const endings: readonly Ending[] = [
+  { then: "exit 0", exitCode: 0, reason: "Completed" },
+  { then: "exit 3", exitCode: 3, reason: "Error" },
+  {
+    then: "exec dd if=/dev/zero of=/dev/null bs=64M count=1",
+    memoryLimit: 16n * MiB,
+    exitCode: 137,
+    reason: "OOMKilled",
+  },
+  { then: "sleep 1000", signal: "SIGTERM", exitCode: 143, reason: "Error" },
+  { then: "sleep 1000", signal: "SIGKILL", exitCode: 137, reason: "Error" },
+];
+
+function run(target: ContainerNode, pod: Pod, ending: Ending, hostPath: string): Promise<Container> {
+  const script = `trap 'exit 143' TERM; until test -e /go/now; do sleep 0.1; done; ${ending.then}`;
+  return target.runContainer(pod, {
+    script,
+    change: (config) => ({
+      ...config,
+      mounts: [{ containerPath: "/go", hostPath, readonly: true }],
+      ...(ending.memoryLimit === undefined ? {} : { linux: { resources: { memoryLimitInBytes: ending.memoryLimit } } }),
+    }),
+  });
+}
+
+test(
+  "20 containers that end while no daemon runs: each has its exit code, its reason and the time of its end",
+  needsRoot,
+  async (t) => {
+    const target = await startContainerNode(t);
+    const { node } = target;
+    const pods = await Promise.all(["", "paused"].map((handler) => node.runPod({ handler })));
+    const go = join(node.lane.dir, "go");
+    mkdirSync(go);
+    const all = await Promise.all(
+      endings.flatMap((ending) =>
+        [...pods, ...pods].map(async (pod) => {
+          const container = await run(target, pod, ending, go);
+          const [pid = 0] = processesOf(node, container);
+          return { ending, container, pid };
+        }),
+      ),
+    );
+    await node.kill();
+    const from = Date.now();
+    writeFileSync(join(go, "now"), "");
+    for (const { ending, pid } of all) if (ending.signal !== undefined) process.kill(pid, ending.signal);
+    await eventually(30_000, () =>
+      deepEqual(
+        all.flatMap(({ container }) => processesOf(node, container)),
+        [],
+      ),
+    );
+    const until = Date.now();
+    // Longer than the clocks of kernel and shim can be apart.
+    await pause(500);
+    await node.restart();
+    for (const { ending, container } of all) {
+      const { exitCode, reason, finishedAt } = await container.ended();
+      deepEqual([exitCode, reason], [ending.exitCode, ending.reason], ending.then);
+      const finishedMs = Number(finishedAt / 1_000_000n);
+      ok(finishedMs >= from - 5 && finishedMs <= until + 250, `${finishedMs} is not between ${from} and ${until}`);
+    }
+    deepEqual(await node.leaks(), []);
+    await Promise.all(pods.map((pod) => pod.remove()));
+    deepEqual(await node.leftovers(), []);
+    deepEqual(await node.leaks(), []);
+  },
+);

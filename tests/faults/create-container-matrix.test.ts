@@ -1,5 +1,0 @@
-import { createContainer } from "@crib/core/containers";
-
-import { containerFaultMatrix } from "./container-fault-matrix.ts";
-
-containerFaultMatrix(createContainer);

@@ -1,5 +1,0 @@
-import { endContainer } from "@crib/core/containers";
-
-import { containerFaultMatrix } from "./container-fault-matrix.ts";
-
-containerFaultMatrix(endContainer);

@@ -1,5 +1,0 @@
-import { removeContainer } from "@crib/core/containers";
-
-import { containerFaultMatrix } from "./container-fault-matrix.ts";
-
-containerFaultMatrix(removeContainer);

@@ -1,5 +1,0 @@
-import { stopContainer } from "@crib/core/containers";
-
-import { containerFaultMatrix } from "./container-fault-matrix.ts";
-
-containerFaultMatrix(stopContainer);

@@ -1,5 +1,0 @@
-import { updateContainer } from "@crib/core/containers";
-
-import { containerFaultMatrix } from "./container-fault-matrix.ts";
-
-containerFaultMatrix(updateContainer);
