@@ -1,6 +1,8 @@
 import type { DescMessage, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { GenService } from "@bufbuild/protobuf/codegenv2";
 
+import type { EncodedAnswer } from "./encoded-answer.ts";
+
 /** What a handler knows of its call besides the request. */
 export interface Call {
   /** Aborted when the client has gone or its deadline has passed; of a stream also when the server closes. */
@@ -19,7 +21,7 @@ export type UnaryHandler<Deps, M extends MethodTypes> = (
   deps: Deps,
   request: MessageShape<M["input"]>,
   call: Call,
-) => Promise<MessageInitShape<M["output"]>> | MessageInitShape<M["output"]>;
+) => Promise<MessageInitShape<M["output"]> | EncodedAnswer> | MessageInitShape<M["output"]> | EncodedAnswer;
 
 /** Answers one after another; the stream ends with the iterable, which is returned early when the client has gone. */
 export type StreamHandler<Deps, M extends MethodTypes> = (

@@ -5,6 +5,7 @@ import type { MethodDefinition, Server, UntypedHandleCall, UntypedServiceImpleme
 
 import type { CriLog, Gate } from "../types.ts";
 import { countValues } from "./count-values.ts";
+import { EncodedAnswer } from "./encoded-answer.ts";
 import type { Call, Handler, ServiceHandlers } from "./handlers.ts";
 import type { LiveStreams } from "./live-streams.ts";
 import { serveClientStream } from "./serve-client-stream.ts";
@@ -88,7 +89,11 @@ function bind(method: DescMethod, serving: Serving): BoundMethod {
       }
       return decode(name, input, bytes);
     },
-    encode: (answer) => Buffer.from(toBinary(output, create(output, answer as Message))),
+    encode(answer) {
+      if (answer instanceof EncodedAnswer) return answer.bytes;
+      const { buffer, byteOffset, byteLength } = toBinary(output, create(output, answer as Message));
+      return Buffer.from(buffer, byteOffset, byteLength);
+    },
   };
 }
 
