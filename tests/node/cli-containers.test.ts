@@ -262,8 +262,10 @@ test("a shell on a terminal has its prompt, its size, its keys and its exit code
   const argv = [...crib.argv, "run", "-it", busybox, "sh", "-c", "PS1='ready> ' exec sh"];
   const typed = [
     ["ready> ", "stty size\r"],
-    ["33 101", "cat; exit 9\r"],
-    ["exit 9\r\n", "\u0004"],
+    ["33 101", "echo sl''eeps; sleep 60\r"],
+    ["sleeps", "\u0003"],
+    ["ready> ", "echo code $?\r"],
+    ["code 130", "exit 9\r"],
   ];
   const { exitCode, stdout } = await runProgram(
     ["python3", "-c", onTerminal, JSON.stringify(argv), JSON.stringify(typed)],
