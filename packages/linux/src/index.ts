@@ -57,6 +57,7 @@ export { completeTree, type TreeNeeds } from "./trees/complete-tree.ts";
 export { copyTree } from "./trees/copy-tree.ts";
 export { makeDescriptorLedger, openDescriptors, useDescriptorLedger } from "./trees/descriptor-ledger.ts";
 export { measureTree, type TreeUsage } from "./trees/measure-tree.ts";
+export { readTree, type TreeData, type TreeEntry, type TreeEntryType } from "./trees/read-tree.ts";
 export { relabelTree } from "./trees/relabel-tree.ts";
 export { removeTree } from "./trees/remove-tree.ts";
 export { syncFileSystem } from "./trees/sync-file-system.ts";

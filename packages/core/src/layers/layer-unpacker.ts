@@ -1,6 +1,7 @@
 import type { Digest } from "@crib/oci-spec";
 
-import type { LayerUnpacker, TreeCopier, UnpackedLayer, UnpackJob, UnpackRun } from "./types.ts";
+import type { IdMappings } from "../snapshots/types.ts";
+import type { LayerUnpacker, TreeCopier, TreePacker, UnpackedLayer, UnpackJob, UnpackRun } from "./types.ts";
 import { ThreadPool } from "./worker/thread-pool.ts";
 
 /** How many threads there are at most, and how long they wait for more to do. */
@@ -11,7 +12,7 @@ export interface LayerUnpackerOptions {
   readonly idleMs?: number;
 }
 
-class ThreadedLayerUnpacker implements LayerUnpacker, TreeCopier {
+class ThreadedLayerUnpacker implements LayerUnpacker, TreeCopier, TreePacker {
   /** Also what a pull does after its layers, since its threads run already. */
   readonly #unpacking: ThreadPool;
   /** Apart, so that removing and measuring large trees does not hold up pulls. */
@@ -60,6 +61,15 @@ class ThreadedLayerUnpacker implements LayerUnpacker, TreeCopier {
     return (await this.#trees.run(job, this.#either(signal)).done).isThere;
   }
 
+  async packTree(
+    path: string,
+    mappings: IdMappings | undefined,
+    target: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly size: number }> {
+    return await this.#trees.run({ kind: "pack", path, mappings, target }, this.#either(signal)).done;
+  }
+
   async usage(path: string, signal: AbortSignal): Promise<{ readonly bytes: number; readonly inodes: number }> {
     return await this.#trees.run({ kind: "usage", path }, this.#either(signal)).done;
   }
@@ -87,6 +97,6 @@ class ThreadedLayerUnpacker implements LayerUnpacker, TreeCopier {
 }
 
 /** Starts no thread yet. Disposing of it cancels what runs. */
-export function createLayerUnpacker(options: LayerUnpackerOptions = {}): LayerUnpacker & TreeCopier {
+export function createLayerUnpacker(options: LayerUnpackerOptions = {}): LayerUnpacker & TreeCopier & TreePacker {
   return new ThreadedLayerUnpacker(options);
 }

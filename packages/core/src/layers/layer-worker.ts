@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Code, StatusError } from "@crib/errdefs";
 import { completeTree, copyTree, measureTree, removeTree, syncFileSystem, useDescriptorLedger } from "@crib/linux";
 
+import { packTree } from "./pack/pack-tree.ts";
 import { hashFile } from "./unpack/hash-file.ts";
 import { unpackLayer } from "./unpack/unpack-layer.ts";
 import { JobCells } from "./worker/job-cells.ts";
@@ -37,6 +38,10 @@ async function run(request: JobRequest, control: JobControl): Promise<JobResults
   if (request.kind === "copy") {
     const { root, path, target } = request;
     return { isThere: await runSteps(copyTree(root, path, target), control) };
+  }
+  if (request.kind === "pack") {
+    const { path, mappings, target } = request;
+    return { size: await runSteps(packTree(path, mappings, target), control) };
   }
   if (request.kind === "usage") return await runSteps(measureTree(request.path), control);
   if (request.kind === "hash") return await runSteps(hashFile(request.path, request.algorithm), control);

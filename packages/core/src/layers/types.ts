@@ -1,5 +1,7 @@
 import type { Digest } from "@crib/oci-spec";
 
+import type { IdMappings } from "../snapshots/types.ts";
+
 /** What a layer may be at most. Real layers never meet the defaults. */
 export interface LayerLimits {
   /** Bytes of the uncompressed archive. Default 64 GiB. */
@@ -94,4 +96,19 @@ export interface TreeCopier {
    * InvalidArgument where there is no directory; ResourceExhausted; Cancelled, which leaves a part.
    */
   copyTree(root: string, path: string, target: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Makes archives of trees off the main thread. */
+export interface TreePacker {
+  /**
+   * Writes a directory in overlayfs form as an uncompressed OCI layer to `target`, a new file (mode 0600) in a trusted directory, and gives its size. No
+   * link is followed, no mount entered. Ids are those inside the user namespace of `mappings`. On failure there is no file. AlreadyExists;
+   * ResourceExhausted; Cancelled.
+   */
+  packTree(
+    path: string,
+    mappings: IdMappings | undefined,
+    target: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly size: number }>;
 }

@@ -1,7 +1,7 @@
 import { openContentStore } from "@crib/core/content";
 import { createRetries, parseFaults } from "@crib/core/flow";
 import { createImages, type ImageService } from "@crib/core/images";
-import { createLayerUnpacker, type LayerUnpacker, type TreeCopier } from "@crib/core/layers";
+import { createLayerUnpacker, type LayerUnpacker, type TreeCopier, type TreePacker } from "@crib/core/layers";
 import type { Database } from "@crib/core/metadata";
 import { createSnapshots, type Snapshots, type SnapshotsOptions } from "@crib/core/snapshots";
 import { bootId } from "@crib/linux";
@@ -15,8 +15,8 @@ import type { Log } from "./log.ts";
 export interface DaemonImages extends AsyncDisposable {
   readonly images: ImageService;
   readonly snapshots: Snapshots;
-  /** Copies and removes trees, on threads of its own. */
-  readonly trees: TreeCopier & Pick<LayerUnpacker, "removeTree">;
+  /** Copies, packs and removes trees, on threads of its own. */
+  readonly trees: TreeCopier & TreePacker & Pick<LayerUnpacker, "removeTree">;
 }
 
 /** Builds what images are made of. Nothing is pulled or collected before `images.recover`. */

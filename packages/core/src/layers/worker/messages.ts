@@ -1,6 +1,7 @@
 import type { Code } from "@crib/errdefs";
 import type { Digest } from "@crib/oci-spec";
 
+import type { IdMappings } from "../../snapshots/types.ts";
 import type { UnpackedLayer, UnpackJob } from "../types.ts";
 
 /** What a worker can be asked to do; all of it is cloned on its way. */
@@ -13,6 +14,12 @@ export type JobRequest =
       readonly below: readonly string[];
     }
   | { readonly kind: "copy"; readonly root: string; readonly path: string; readonly target: string }
+  | {
+      readonly kind: "pack";
+      readonly path: string;
+      readonly mappings: IdMappings | undefined;
+      readonly target: string;
+    }
   | { readonly kind: "remove"; readonly path: string }
   | { readonly kind: "usage"; readonly path: string }
   | { readonly kind: "hash"; readonly path: string; readonly algorithm: "sha256" | "sha512" }
@@ -23,6 +30,7 @@ export interface JobResults {
   readonly unpack: UnpackedLayer;
   readonly settle: null;
   readonly copy: { readonly isThere: boolean };
+  readonly pack: { readonly size: number };
   readonly remove: null;
   readonly usage: { readonly bytes: number; readonly inodes: number };
   readonly hash: { readonly digest: Digest; readonly size: number };
