@@ -10,6 +10,7 @@ import type { PluginUpdate } from "../nri/types.ts";
 import { newSandboxId } from "../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
 import type { ShimEvent } from "../tasks/shim-events.ts";
+import { type CheckpointRequest, ContainerCheckpoints } from "./checkpoint/container-checkpoints.ts";
 import { ContainerLife, type ContainerLifeOptions } from "./container-life.ts";
 import { containerStateOf } from "./container-state.ts";
 import { ContainerUpdates } from "./container-updates.ts";
@@ -28,6 +29,10 @@ import type {
   PodContainers,
 } from "./types.ts";
 
+const checkpointContainer = "CheckpointContainer";
+/** What is given up when the container shall end. */
+const abortable: ReadonlySet<string> = new Set([createContainer.name, startContainer.name, checkpointContainer]);
+
 /** What the containers of a daemon are made of. */
 export interface ContainerServiceOptions extends Omit<ContainerLifeOptions, "publish" | "notices"> {
   readonly instance: string;
@@ -42,6 +47,7 @@ export class ContainerService implements Containers, PodContainers {
   readonly #notices: PluginNotices;
   readonly #updates: ContainerUpdates;
   readonly #reattachment: Reattachment;
+  readonly #checkpoints: ContainerCheckpoints;
   readonly #events = createEventHub<ContainerEvent>();
   #closed = false;
 
@@ -54,6 +60,7 @@ export class ContainerService implements Containers, PodContainers {
       publish: (kind, record) => this.#events.publish({ kind, record, at: new Date() }),
     });
     this.#updates = new ContainerUpdates(options.rows, this.#life);
+    this.#checkpoints = new ContainerCheckpoints(options.rows.deps);
     this.#reattachment = new Reattachment({ ...options, life: this.#life });
   }
 
@@ -150,9 +157,14 @@ export class ContainerService implements Containers, PodContainers {
     await waitFor(stdio.reopenLog(), signal);
   }
 
-  async checkpoint(id: string): Promise<void> {
-    const record = this.get(id);
-    throw new StatusError(Code.Unimplemented, `checkpointing container "${record.id}": crib does not drive CRIU`);
+  async checkpoint(idOrPrefix: string, request: CheckpointRequest, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { id } = this.get(idOrPrefix);
+      this.#refuseClosed();
+      const owner = this.#life.owners.find(id);
+      if (!owner) return await waitFor(this.#checkpoint(id, request), signal);
+      await waitUntilFree(owner, signal);
+    }
   }
 
   async spec(id: string): Promise<string | undefined> {
@@ -213,7 +225,9 @@ export class ContainerService implements Containers, PodContainers {
   /** Undoes or finishes, in the background, every row that was left half-way, and tells plugins what they are owed. */
   finishLeftovers(): void {
     const { rows } = this.#options;
-    for (const { id, state, plan } of rows.store.list()) {
+    for (const record of rows.store.list()) {
+      const { id, state, plan } = record;
+      void this.#checkpoints.takeBackLater(record);
       // Its pod is gone: only a record that came back from its copy can be left of it.
       if (state !== "creating" && !rows.deps.findSandbox(plan.sandboxId)) {
         this.remove(id, new AbortController().signal).catch(() => {}); // kept with the row, and retried
@@ -286,6 +300,13 @@ export class ContainerService implements Containers, PodContainers {
     }
   }
 
+  #checkpoint(id: string, request: CheckpointRequest): Promise<void> {
+    return this.#life.owners.own(id, checkpointContainer, async ({ abort }) => {
+      await this.#checkpoints.make(this.get(id), request, abort.signal);
+      this.#options.log.info({ containerId: id, location: request.location }, "checkpoint is written");
+    });
+  }
+
   /** Ends one that no flow has. */
   #stopFree({ id, state, facts }: ContainerRecord, timeoutMs: number): Promise<void> {
     if (state === "ending") return this.#life.endWith(id);
@@ -301,9 +322,9 @@ export class ContainerService implements Containers, PodContainers {
     else await waitFor(this.#life.undo(id), signal);
   }
 
-  /** Waits for the flow that has the row; one that creates or starts is aborted first. */
+  /** Waits for the flow that has the row; one that creates, starts or makes a checkpoint is aborted first. */
   async #yieldTo(owner: Owner, what: string, signal: AbortSignal): Promise<void> {
-    if (owner.flow === createContainer.name || owner.flow === startContainer.name) {
+    if (abortable.has(owner.flow)) {
       owner.abort.abort(new StatusError(Code.Canceled, `the container is being ${what}`));
     }
     await waitUntilFree(owner, signal);

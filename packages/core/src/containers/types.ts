@@ -266,7 +266,11 @@ export interface Containers {
   update(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void>;
   /** Opens the log file anew after it was rotated. FailedPrecondition when it does not run. */
   reopenLog(id: string, signal: AbortSignal): Promise<void>;
-  /** Writes a checkpoint with CRIU. Unimplemented, saying what is missing, where the host has none. */
+  /**
+   * Writes a checkpoint of a running container with CRIU: an archive at `location`, a new file. A time of 0 is 60,000 ms. Unimplemented, saying what is
+   * missing, where the host has no CRIU or the runtime makes none; FailedPrecondition when it does not run or there is no such directory;
+   * AlreadyExists; DeadlineExceeded. Stop and Remove end it (Canceled).
+   */
   checkpoint(
     id: string,
     request: { readonly location: string; readonly timeoutMs: number },

@@ -135,6 +135,13 @@ export class OverlaySnapshots implements Snapshots {
     await umountAll(target);
   }
 
+  changes(key: string): string {
+    const { rows, directories } = this.#parts;
+    const { kind, dir } = rows.get(key);
+    if (kind === "active") return directories.filesOf(dir);
+    throw new StatusError(Code.FailedPrecondition, `changes of snapshot "${key}": it cannot be written to`);
+  }
+
   async usage(key: string, signal: AbortSignal): Promise<DiskUsage> {
     const { rows, directories, unpacker } = this.#parts;
     const { kind, usage, dir } = rows.get(key);

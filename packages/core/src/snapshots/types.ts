@@ -93,6 +93,8 @@ export interface Snapshots {
   mount(key: string, target: string, signal: AbortSignal): Promise<void>;
   /** Takes it off. Not mounted is success. */
   unmount(target: string, signal: AbortSignal): Promise<void>;
+  /** The absolute directory, in overlayfs form, of what has been changed in an `active` snapshot. NotFound; FailedPrecondition for others. */
+  changes(key: string): string;
   /** What a snapshot takes, without the layers below. */
   usage(key: string, signal: AbortSignal): Promise<DiskUsage>;
   /** Removes the row, then the directory. FailedPrecondition while another snapshot stands on it. Absence is success. */

@@ -23,6 +23,7 @@ const deadlines: Partial<Record<MethodName, number>> = {
   pids: 5_000,
   stats: 5_000,
   update: 30_000,
+  checkpoint: 75_000,
   pause: 10_000,
   resume: 10_000,
   resizePty: 5_000,
@@ -63,6 +64,7 @@ export function createTaskClient(connection: TaskConnection): TaskClient {
     pids: (id, signal, options) => call("pids", { id }, signal, options),
     stats: (id, signal, options) => call("stats", { id }, signal, options),
     update: async (request, signal, options) => void (await call("update", request, signal, options)),
+    checkpoint: async (request, signal, options) => void (await call("checkpoint", request, signal, options)),
     pause: async (id, signal, options) => void (await call("pause", { id }, signal, options)),
     resume: async (id, signal, options) => void (await call("resume", { id }, signal, options)),
     resizePty: async (id, execId, size, signal, options) =>

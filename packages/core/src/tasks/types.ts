@@ -3,6 +3,7 @@ import type { StatusError } from "@crib/errdefs";
 import type { ProcessIdentity, TaskEndpoint } from "@crib/sandboxer";
 import type { DeleteResponse } from "@crib/wire/task";
 import type {
+  CheckpointTaskRequestSchema,
   ConnectResponse,
   CreateTaskRequestSchema,
   ExecProcessRequestSchema,
@@ -180,6 +181,12 @@ export interface TaskClient {
   /** 30 s. */
   update(
     request: MessageInitShape<typeof UpdateTaskRequestSchema>,
+    signal: AbortSignal,
+    call?: TaskCall,
+  ): Promise<void>;
+  /** `runc checkpoint`, into directories that the shim can write to. 75 s. */
+  checkpoint(
+    request: MessageInitShape<typeof CheckpointTaskRequestSchema>,
     signal: AbortSignal,
     call?: TaskCall,
   ): Promise<void>;

@@ -74,6 +74,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
       stateDir: config.state,
       images,
       snapshots,
+      trees,
       volumes: createVolumeStore({ images, snapshots, trees, ignoreImageDefinedVolumes }),
       buildSpec: (input) => buildContainerSpec(input),
       features,

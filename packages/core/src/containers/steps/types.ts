@@ -3,6 +3,7 @@ import type { RuntimeSpec } from "@crib/oci-spec";
 import type { StepContext } from "../../flow/types.ts";
 import type { Images } from "../../images/types.ts";
 import type { Stdio } from "../../io/types.ts";
+import type { TreePacker } from "../../layers/types.ts";
 import type { PluginHooks, PluginUpdate } from "../../nri/types.ts";
 import type { StepLog } from "../../sandbox/steps/types.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
@@ -28,7 +29,8 @@ export interface ContainerDeps {
   /** The daemon's volatile directory. */
   readonly stateDir: string;
   readonly images: Pick<Images, "config" | "list" | "prepareSnapshot"> & { collectSoon(): void };
-  readonly snapshots: Pick<Snapshots, "find" | "materialize" | "mount" | "unmount" | "remove">;
+  readonly snapshots: Pick<Snapshots, "changes" | "find" | "materialize" | "mount" | "unmount" | "remove">;
+  readonly trees: Pick<TreePacker, "packTree">;
   readonly volumes: VolumeStore;
   readonly buildSpec: (input: SpecInput, signal: AbortSignal) => Promise<BuiltSpec>;
   readonly features: HostFeatures;

@@ -141,12 +141,14 @@ export class ContainerFixture {
         collectSoon: () => {},
       },
       snapshots: {
+        changes: (key) => join(this.dir, key),
         find: () => undefined,
         materialize: async () => {},
         mount: async (_key, target) => void mounts.add(target),
         unmount: async (target) => void mounts.delete(target),
         remove: async (key) => void snapshots.delete(key),
       },
+      trees: { packTree: async () => ({ size: 0 }) },
       volumes: { prepare: async () => [], release: async () => {} },
       buildSpec: async () => ({ spec, user: { uid: 0, gid: 0, additionalGids: [] } }),
       features: {

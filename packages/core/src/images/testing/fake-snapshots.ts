@@ -100,6 +100,10 @@ export class FakeSnapshots implements Snapshots {
     return await readdir(this.#dir).catch(() => []);
   }
 
+  changes(key: string): string {
+    return join(this.#dir, this.#get(key).dir, "fs");
+  }
+
   async usage(): ReturnType<Snapshots["usage"]> {
     return { bytes: 4_096, inodes: 1 };
   }
