@@ -1,6 +1,7 @@
 /**
  * Boots what scripts/vm/build made and shows how its story goes; `scripts/soak vm` runs both. Arguments are the parts of the story,
- * all by default: tests/soak/vm/story.ts names them. CRIB_VM_ACCEL=tcg or kvm spares finding out whether KVM is of use.
+ * all by default: tests/soak/vm/story.ts names them. CRIB_VM_ACCEL=tcg or kvm spares finding out whether KVM is of use;
+ * CRIB_VM_FOCUS=REGEX (without blanks) says which specs of critest run.
  */
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -47,7 +48,7 @@ async function tell(
   parts: readonly string[],
   results: Result[],
 ): Promise<"done" | "no boot" | "silent"> {
-  await using guest = bootGuest(vm, accelerator, `crib.parts=${parts.join(",")}`);
+  await using guest = bootGuest(vm, accelerator, kernelArguments(parts));
   const started = performance.now();
   let begun = started;
   let limitMs = bootMs[accelerator];
@@ -90,6 +91,14 @@ async function tell(
   }
 }
 
+function kernelArguments(parts: readonly string[]): string {
+  const focus = process.env["CRIB_VM_FOCUS"];
+  return [
+    ...(parts.length > 0 ? [`crib.parts=${parts.join(",")}`] : []),
+    ...(focus === undefined ? [] : [`crib.focus=${focus}`]),
+  ].join(" ");
+}
+
 /** What comes first: the next line, or the time limit, or that KVM stopped the guest. */
 async function within<T>(ms: number, next: Promise<T>, guest: Guest): Promise<T | undefined> {
   const timer = Promise.withResolvers<undefined>();
@@ -106,12 +115,10 @@ async function within<T>(ms: number, next: Promise<T>, guest: Guest): Promise<T 
 }
 
 function parse(line: string): Message | undefined {
-  try {
-    return JSON.parse(line) as Message;
-  } catch {
-    keep(line);
-    return undefined;
-  }
+  // Others than the story write lines of JSON too.
+  if (line.startsWith('{"kind":')) return JSON.parse(line) as Message;
+  keep(line);
+  return undefined;
 }
 
 function show(text: string): void {

@@ -20,6 +20,8 @@ export interface CritestOptions {
   readonly nriSocket?: string;
   /** What stands for the digest by which critest pulls an image. Default: the one that critest names. */
   readonly imageDigest?: string;
+  /** Minutes for all specs together. Default: 20. */
+  readonly limitMinutes?: number;
 }
 
 const here = import.meta.dirname;
@@ -41,7 +43,7 @@ export async function runCritest(options: CritestOptions): Promise<readonly Spec
       "-ginkgo.no-color",
       // The same order in each run.
       "-ginkgo.seed=1",
-      "-ginkgo.timeout=20m",
+      `-ginkgo.timeout=${options.limitMinutes ?? 20}m`,
       `-ginkgo.json-report=${report}`,
       ...options.focus.map((pattern) => `-ginkgo.focus=${pattern}`),
     ]);

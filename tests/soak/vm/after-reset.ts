@@ -23,6 +23,8 @@ const imageIds = async (): Promise<readonly string[]> =>
 export async function beforeReset(): Promise<void> {
   await check("two pods run", async () => {
     await crictl.text("pull", image);
+    // Of checks that have failed.
+    await crictl.text("rmp", "--force", "--all");
     const pods = [await runPod("reset", ""), await runPod("reset-paused", "", { pid: 0 })];
     const containers: string[] = [];
     for (const pod of pods) containers.push(await runContainer(pod, "main", "while :; do date; sleep 0.2; done"));

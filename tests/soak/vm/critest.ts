@@ -1,19 +1,29 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { pushCritestImages } from "../../conformance/images/push-critest-images.ts";
 import { runCritest } from "../../conformance/run-critest.ts";
 import { noLeaks } from "./leaks.ts";
-import { check, keep, send, Skipped } from "./report.ts";
+import { check, keep, say, send, Skipped } from "./report.ts";
 import { type CgroupDriver, endpoint, tree } from "./service.ts";
 
-/** The whole of critest, each spec a result of its own; it runs as it would on a real machine, only slower. */
+/** Minutes for the whole suite, which takes four on two processors that are not emulated. */
+const limitMinutes = 120;
+
+/** The whole of critest (or what `crib.focus=` on the kernel's command line says), each spec a result of its own; it runs as it would on a real machine, only slower. */
 export async function critestChapter(driver: CgroupDriver, registryUrl: string): Promise<void> {
   const { digestOfDigestImage } = await pushCritestImages({ url: registryUrl });
+  const focus = /\bcrib\.focus=(\S+)/.exec(readFileSync("/proc/cmdline", "utf8"))?.[1];
+  const log = join(tree, "tests/conformance/critest.log");
+  // What ginkgo says of a spec begins with this sign.
+  const progress = setInterval(() => {
+    if (existsSync(log)) say(`${readFileSync(log, "utf8").match(/•/g)?.length ?? 0} specs have passed`);
+  }, 60_000);
   const isRun = await check("critest runs to its end", async () => {
     const results = await runCritest({
       endpoint,
-      focus: [],
+      focus: focus === undefined ? [] : [focus],
+      limitMinutes,
       imageDigest: digestOfDigestImage,
       nriSocket: "/run/crib/nri.sock",
     });
@@ -29,7 +39,8 @@ export async function critestChapter(driver: CgroupDriver, registryUrl: string):
       });
     }
   });
-  keep(readFileSync(join(tree, "tests/conformance/critest.log"), "utf8"));
+  clearInterval(progress);
+  keep(readFileSync(log, "utf8"));
   await check("critest leaves nothing", async () => {
     if (!isRun) throw new Skipped("critest did not end");
     await noLeaks();
