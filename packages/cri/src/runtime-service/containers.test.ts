@@ -144,13 +144,15 @@ test("states are shown as clients know them", async () => {
   const problem = { flow: "EndContainer", step: "x", message: "busy", since: "", attempts: 3 };
   const { CONTAINER_CREATED: created, CONTAINER_RUNNING: running } = ContainerState;
   const { CONTAINER_EXITED: exited, CONTAINER_UNKNOWN: unknown } = ContainerState;
+  const startedAt = "2026-11-21T01:02:04.000Z";
   const cases: [Partial<ContainerRecord>, ContainerState][] = [
     [{ state: "creating" }, unknown],
     [{ state: "created" }, created],
     [{ state: "starting" }, created],
     [{ state: "running" }, running],
-    [{ state: "ending" }, running],
-    [{ state: "ending", facts: { exit } }, running],
+    [{ state: "ending", facts: { startedAt } }, running],
+    [{ state: "ending", facts: {} }, created],
+    [{ state: "ending", facts: { startedAt, exit } }, running],
     [{ state: "ending", facts: { exit }, problem }, exited],
     [{ state: "exited", facts: { exit } }, exited],
     [{ state: "removing", facts: { exit } }, exited],
