@@ -13,6 +13,7 @@ import { storage } from "./images/storage.ts";
 import { cniConfig } from "./network/cni-config.ts";
 import { forwarding } from "./network/forwarding.ts";
 import { packetFilter } from "./network/packet-filter.ts";
+import { criu } from "./programs/criu.ts";
 import { ociRuntime } from "./programs/oci-runtime.ts";
 import { pause } from "./programs/pause.ts";
 import { shim } from "./programs/shim.ts";
@@ -28,6 +29,7 @@ const checks: readonly Check[] = [
   ociRuntime,
   shim,
   pause,
+  criu,
   tools,
   cniConfig,
   forwarding,

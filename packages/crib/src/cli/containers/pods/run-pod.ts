@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CriClient } from "@crib/cri-client";
@@ -75,10 +73,4 @@ export async function createContainer(
 /** Starts a container. */
 export async function startContainer({ runtime }: CriClient, containerId: string): Promise<void> {
   await runtime.startContainer({ containerId }, { timeoutMs: containerMs });
-}
-
-/** Makes a directory that only root may look into, and those above it. */
-export async function makePrivateDirectory(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await mkdir(path, { recursive: true, mode: 0o700 });
 }
