@@ -15,6 +15,7 @@ import { checkCdiDevices, checkDevices } from "./devices.ts";
 import { checkEnvs } from "./envs.ts";
 import { checkLogPath } from "./log-path.ts";
 import { checkMounts } from "./mounts.ts";
+import { refuseRestore } from "./refuse-restore.ts";
 import { checkStopSignal } from "./stop-signal.ts";
 import { checkWorkingDir } from "./working-dir.ts";
 
@@ -34,6 +35,7 @@ export function checkContainerRequest(request: CreateContainerRequest, rules: Co
   const { config, sandboxConfig } = request;
   if (!config) throw invalid("config", "is missing");
   if (config.windows) throw invalid("config.windows", "this runtime runs containers of Linux");
+  refuseRestore(config.image);
   const { id, plan } = rules.sandbox;
   checkSamePod(sandboxConfig, plan.pod);
   return {
