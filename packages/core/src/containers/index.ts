@@ -1,3 +1,4 @@
+export { findCriu, type Criu } from "./checkpoint/find-criu.ts";
 export { containerCgroupPath } from "./container-cgroup.ts";
 export { ContainerService, type ContainerServiceOptions } from "./container-service.ts";
 export { type PublicContainerState, containerStateOf } from "./container-state.ts";
