@@ -1,4 +1,4 @@
-import { readdir, readlink } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { type ProcessStat, readProcess, signalProcess, waitProcessGone } from "@crib/linux";
@@ -26,7 +26,7 @@ async function killAll(processes: readonly ProcessStat[]): Promise<void> {
   await Promise.all(processes.map((target) => waitProcessGone(target, { timeoutMs: patienceMs.killed })));
 }
 
-/** Other processes that have something below a directory open. */
+/** Other processes that have something below a directory open, and runtimes that were asked to make a checkpoint there. */
 async function holdersOf(directory: string): Promise<readonly ProcessStat[]> {
   const pids = (await readdir("/proc")).map(Number).filter((pid) => pid > 1 && pid !== process.pid);
   const holders = await Promise.all(
@@ -37,6 +37,8 @@ async function holdersOf(directory: string): Promise<readonly ProcessStat[]> {
 
 async function holds(pid: number, directory: string): Promise<boolean> {
   try {
+    const args = (await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0");
+    if (args.includes("checkpoint") && args.some((arg) => arg.startsWith(`${directory}/`))) return true;
     const names = await readdir(`/proc/${pid}/fd`);
     const targets = await Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => "")));
     return targets.some((target) => target === directory || target.startsWith(`${directory}/`));
