@@ -111,8 +111,10 @@ export async function removeBundle(
   const doomed = doomedPath(stateDir, id);
   const doing = `removing bundle "${id}"`;
   try {
-    await unmountBelow(doomed);
-    await rm(doomed, { recursive: true, force: true });
+    if (await isThere(doomed)) {
+      await unmountBelow(doomed);
+      await rm(doomed, { recursive: true, force: true });
+    }
     await unmountBelow(path);
     await rename(path, doomed);
     await rm(doomed, { recursive: true, force: true });
@@ -124,15 +126,17 @@ export async function removeBundle(
 
 /** Whether there is a bundle of an id, complete or not, or the rest of one whose removal was cut short. */
 export async function hasBundle(stateDir: string, id: string): Promise<boolean> {
-  for (const path of [bundlePath(stateDir, id), doomedPath(stateDir, id)]) {
-    try {
-      await lstat(path);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw StatusError.from(error, `looking for "${path}"`);
-    }
+  return (await isThere(bundlePath(stateDir, id))) || (await isThere(doomedPath(stateDir, id)));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw StatusError.from(error, `looking for "${path}"`);
   }
-  return false;
 }
 
 /** Ids of all bundles, complete or not, those whose removal was cut short included. */
