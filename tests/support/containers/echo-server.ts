@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 
+import { endAfter } from "../end-after.ts";
 import type { Pod } from "../pod.ts";
 
 /** Sends back what it gets, and ends its side when the client has ended its own. */
@@ -19,7 +20,7 @@ server.listen({ host, port: 0, ipv6Only: true }, () => console.log(server.addres
 export async function startEchoServer(t: TestContext, { netns }: Pick<Pod, "netns">, host: string): Promise<number> {
   const argv = [`--net=${netns}`, "--", process.execPath, "-e", program, host];
   const child = spawn("nsenter", argv, { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(async () => {
+  endAfter(t, async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
     await once(child, "exit");

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { PassThrough, Readable, type Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 
@@ -144,12 +143,19 @@ export function exitCodeOf(text: string): number {
   return Number(cause.message);
 }
 
-/** Waits for a piece of text on a stream that flows; gives all that came. */
-export async function untilSaid(stream: Readable, wanted: string | RegExp, signal: AbortSignal): Promise<string> {
+/** Milliseconds that a stream may take to say what is waited for, on a busy machine. */
+const saidMs = 30_000;
+
+/** Waits for a piece of text on a stream; gives all that came until then. What comes later is thrown away. Asked once a stream. */
+export function untilSaid(stream: Readable, wanted: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   let text = "";
-  for (;;) {
-    const [chunk] = (await once(stream, "data", { signal })) as [Buffer];
+  const fail = (why: string): void => reject(new Error(`${why} before "${wanted}", after "${text.slice(-200)}"`));
+  const timer = setTimeout(() => fail(`nothing for ${saidMs} ms`), saidMs);
+  stream.on("data", (chunk: Buffer) => {
     text += chunk.toString();
-    if (typeof wanted === "string" ? text.includes(wanted) : wanted.test(text)) return text;
-  }
+    if (text.includes(wanted)) resolve(text);
+  });
+  stream.on("close", () => fail("the end"));
+  return promise.finally(() => clearTimeout(timer));
 }
