@@ -32,10 +32,13 @@ export class RowOwners {
     return [...this.#owners.values()];
   }
 
-  /** Gives the row to a flow until its work has settled. Throws Aborted when another one has it. */
+  /** Gives the row to a flow until its work has settled. Rejects with Aborted when another one has it. */
   own(id: string, flow: string, work: (owner: Owner) => Promise<void>): Promise<void> {
     const running = this.#owners.get(id);
-    if (running) throw new StatusError(Code.Aborted, `${this.#noun} "${id}": ${running.flow} is under way`);
+    if (running) {
+      // Never thrown: who leaves a row to the flow that has it ignores a rejection.
+      return Promise.reject(new StatusError(Code.Aborted, `${this.#noun} "${id}": ${running.flow} is under way`));
+    }
     const { promise: done, resolve, reject } = Promise.withResolvers<void>();
     const owner: Owner = { flow, undoing: false, abort: new AbortController(), done };
     this.#owners.set(id, owner);
