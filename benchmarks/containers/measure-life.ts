@@ -62,21 +62,23 @@ async function podLife(contestant: Contestant, times: Readonly<Record<LifeCall, 
     times[call].push(performance.now() - began);
     return result;
   };
-  const { pod } = await timed("pod to running process", async () => {
-    const pod = await timed("RunPodSandbox", () => runPod(contestant));
+  const began = performance.now();
+  const pod = await timed("RunPodSandbox", () => runPod(contestant));
+  try {
     const first = await timed("CreateContainer, first of a pod", () => createContainer(contestant, pod, "first"));
     await timed("StartContainer, first of a pod", () => runtime.startContainer({ containerId: first }));
-    return { pod };
-  });
-  const containerId = await timed("CreateContainer", () => createContainer(contestant, pod, "second"));
-  await timed("StartContainer", () => runtime.startContainer({ containerId }));
-  for (let exec = 0; exec < execsPerPod; exec++) {
-    const { exitCode } = await timed("ExecSync true", () =>
-      runtime.execSync({ containerId, cmd: ["true"], timeout: 10n }),
-    );
-    if (exitCode !== 0) throw new Error(`${contestant.server.name}: "true" left with ${exitCode}`);
+    times["pod to running process"].push(performance.now() - began);
+    const containerId = await timed("CreateContainer", () => createContainer(contestant, pod, "second"));
+    await timed("StartContainer", () => runtime.startContainer({ containerId }));
+    for (let exec = 0; exec < execsPerPod; exec++) {
+      const { exitCode } = await timed("ExecSync true", () =>
+        runtime.execSync({ containerId, cmd: ["true"], timeout: 10n }),
+      );
+      if (exitCode !== 0) throw new Error(`${contestant.server.name}: "true" left with ${exitCode}`);
+    }
+    await timed("StopContainer", () => runtime.stopContainer({ containerId, timeout: graceSeconds }));
+    await timed("RemoveContainer", () => runtime.removeContainer({ containerId }));
+  } finally {
+    await removePod(contestant, pod);
   }
-  await timed("StopContainer", () => runtime.stopContainer({ containerId, timeout: graceSeconds }));
-  await timed("RemoveContainer", () => runtime.removeContainer({ containerId }));
-  await removePod(contestant, pod);
 }
