@@ -14,7 +14,10 @@ export function readHostFeatures(
   return {
     cgroupVersion,
     cgroupDriver,
-    cgroupControllers: [...new Set(hierarchies.flatMap(({ controllers }) => controllers))],
+    // Beside trees of version 1, runtimes do not use what is left in that of version 2.
+    cgroupControllers: hierarchies.flatMap(({ controllers, unified }) =>
+      unified === (cgroupVersion === 2) ? controllers : [],
+    ),
     apparmor: appArmorEnabled(),
     selinux: selinuxEnabled(),
     oomScoreAdjFloor: oomScoreAdjFloor(),
