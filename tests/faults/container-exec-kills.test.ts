@@ -99,11 +99,9 @@ test("the daemon killed in an exec", needsRoot, async (t) => {
   for (const [kind, run] of Object.entries(kinds)) {
     for (const [point, strike] of Object.entries(points)) {
       await t.test(`${kind}, ${point}: nothing of it is left, and the container runs on`, async () => {
-        const exec = (command: readonly string[]): Promise<void> =>
-          run(node, container.id, command).then(
-            () => {},
-            () => {},
-          );
+        const exec = async (command: readonly string[]): Promise<void> => {
+          await run(node, container.id, command).catch(() => undefined);
+        };
         const scene = { node, container, runtime: heldRuntime(node.lane), exec };
         try {
           await strike(scene, () => node.restart());

@@ -3,7 +3,6 @@ import { mkdirSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { Code } from "@crib/errdefs";
 import { ContainerState } from "@crib/wire/cri";
 
 import { startContainerNode } from "../support/containers/container-node.ts";
@@ -93,10 +92,7 @@ test("FIFOs without anybody at their other end", needsRoot, async (t) => {
     mkdirSync(logDirectory, { recursive: true });
     await runProgram(["mkfifo", join(logDirectory, "fifo.log")]);
     const container = await target.createContainer(pod, { name: "fifo" });
-    await rejects(container.start(), (reason: Error & { readonly code: Code }) => {
-      ok(reason.message.includes("not a regular file"), reason.message);
-      return true;
-    });
+    await rejects(container.start(), /not a regular file/);
     equal((await container.status()).reason, "StartError");
     await container.remove();
   });

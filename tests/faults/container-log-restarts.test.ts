@@ -18,12 +18,13 @@ const seed = 7;
 
 /** Runs a container whose lines are numbered, ends the daemon so many times, then has the container end by itself. */
 async function logAcross(
-  { node, runContainer }: ContainerNode,
+  target: ContainerNode,
   { times, burst, end }: { readonly times: number; readonly burst: number; readonly end: () => Promise<unknown> },
 ): Promise<readonly LogLine[]> {
+  const { node } = target;
   const random = randomNumbers(seed);
   const pod = await node.runPod();
-  const container = await runContainer(pod, { script: numberingScript(burst) });
+  const container = await target.runContainer(pod, { script: numberingScript(burst) });
   for (let time = 0; time < times; time++) {
     await grows(container);
     await pause(random() * 100);

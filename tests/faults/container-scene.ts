@@ -3,8 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-import { hasCode } from "@crib/errdefs";
-import { Code } from "@crib/errdefs";
+import { Code, hasCode } from "@crib/errdefs";
 
 import { type ContainerNode, startContainerNode } from "../support/containers/container-node.ts";
 import { startSurvivor, type Survivor } from "../support/containers/survivor.ts";

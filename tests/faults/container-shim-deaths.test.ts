@@ -30,10 +30,11 @@ interface Victim {
 }
 
 /** The first container has a tree of processes. */
-async function runVictim({ node, runContainer }: ContainerNode, handler: string, count: number): Promise<Victim> {
+async function runVictim(target: ContainerNode, handler: string, count: number): Promise<Victim> {
+  const { node } = target;
   const pod = await node.runPod({ handler });
   const containers = await Promise.all(
-    Array.from({ length: count }, (_, index) => runContainer(pod, index === 0 ? { script: deafTree } : {})),
+    Array.from({ length: count }, (_, index) => target.runContainer(pod, index === 0 ? { script: deafTree } : {})),
   );
   const [tree] = containers;
   await eventually(10_000, () => equal(tree && processesOf(node, tree).length, 5));
@@ -70,7 +71,7 @@ async function expectEnded({ node }: ContainerNode, victim: Victim, sinceMs: num
 
 test("20 shims killed under pods with one to three containers", needsRoot, async (t) => {
   const target = await startContainerNode(t);
-  const { node, runContainer } = target;
+  const { node } = target;
   const times: number[] = [];
   for (let round = 0; round < 5; round++) {
     const isUnseen = round === 4;
@@ -93,7 +94,7 @@ test("20 shims killed under pods with one to three containers", needsRoot, async
         }
         if (victim.pod.handler === "") {
           // The next container is served by another shim.
-          const next = await runContainer(victim.pod, { script: "exit 5" });
+          const next = await target.runContainer(victim.pod, { script: "exit 5" });
           equal((await next.ended()).exitCode, 5);
           ok(shimOf(node, victim.pod.id) !== victim.shim);
         }

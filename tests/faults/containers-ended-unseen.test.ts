@@ -13,7 +13,7 @@ import type { Pod } from "../support/pod.ts";
 /** A way to end, with the exit that must be told. */
 interface Ending {
   /** What it does once `/go/now` is there. */
-  readonly then: string;
+  readonly last: string;
   /** What is sent to its first process at that time. */
   readonly signal?: NodeJS.Signals;
   readonly memoryLimit?: bigint;
@@ -24,20 +24,20 @@ interface Ending {
 const MiB = 1024n * 1024n;
 
 const endings: readonly Ending[] = [
-  { then: "exit 0", exitCode: 0, reason: "Completed" },
-  { then: "exit 3", exitCode: 3, reason: "Error" },
+  { last: "exit 0", exitCode: 0, reason: "Completed" },
+  { last: "exit 3", exitCode: 3, reason: "Error" },
   {
-    then: "exec dd if=/dev/zero of=/dev/null bs=64M count=1",
+    last: "exec dd if=/dev/zero of=/dev/null bs=64M count=1",
     memoryLimit: 16n * MiB,
     exitCode: 137,
     reason: "OOMKilled",
   },
-  { then: "sleep 1000", signal: "SIGTERM", exitCode: 143, reason: "Error" },
-  { then: "sleep 1000", signal: "SIGKILL", exitCode: 137, reason: "Error" },
+  { last: "sleep 1000", signal: "SIGTERM", exitCode: 143, reason: "Error" },
+  { last: "sleep 1000", signal: "SIGKILL", exitCode: 137, reason: "Error" },
 ];
 
 function run(target: ContainerNode, pod: Pod, ending: Ending, hostPath: string): Promise<Container> {
-  const script = `trap 'exit 143' TERM; until test -e /go/now; do sleep 0.1; done; ${ending.then}`;
+  const script = `trap 'exit 143' TERM; until test -e /go/now; do sleep 0.1; done; ${ending.last}`;
   return target.runContainer(pod, {
     script,
     change: (config) => ({
@@ -82,7 +82,7 @@ test(
     await node.restart();
     for (const { ending, container } of all) {
       const { exitCode, reason, finishedAt } = await container.ended();
-      deepEqual([exitCode, reason], [ending.exitCode, ending.reason], ending.then);
+      deepEqual([exitCode, reason], [ending.exitCode, ending.reason], ending.last);
       const finishedMs = Number(finishedAt / 1_000_000n);
       ok(finishedMs >= from - 5 && finishedMs <= until + 250, `${finishedMs} is not between ${from} and ${until}`);
     }

@@ -127,14 +127,15 @@ async function pidOf(
 }
 
 /** One pod with one container; whichever call fails, the pod is removed then, as a kubelet would. */
-async function live({ node, runContainer }: ContainerNode, handler: string, living: Set<Living>): Promise<void> {
+async function live(target: ContainerNode, handler: string, living: Set<Living>): Promise<void> {
+  const { node } = target;
   const config = node.podConfig();
   let one: Living | undefined;
   try {
     const { podSandboxId } = await node.cri.runtime.runPodSandbox({ config, runtimeHandler: handler });
     one = { podId: podSandboxId, hasPause: handler === "paused" };
     living.add(one);
-    const container = await runContainer(node.pod(podSandboxId, config, handler));
+    const container = await target.runContainer(node.pod(podSandboxId, config, handler));
     one.containerId = container.id;
     await container.execSync(["sh", "-c", "echo one; sleep 0.05; echo two"]);
     await container.stop(1);
