@@ -15,6 +15,7 @@ import { ContainerLife, type ContainerLifeOptions } from "./container-life.ts";
 import { containerStateOf } from "./container-state.ts";
 import { ContainerUpdates } from "./container-updates.ts";
 import type { TaskEnd } from "./exits/task-end.ts";
+import { withOomKill } from "./exits/with-oom-kill.ts";
 import { createContainer, startContainer, stopContainer } from "./flows.ts";
 import { type ContainerPlanning, containerChecksum, containerName, planContainer } from "./plan-container.ts";
 import { PluginNotices } from "./plugin-notices.ts";
@@ -207,9 +208,9 @@ export class ContainerService implements Containers, PodContainers {
     for await (const { body } of events) {
       if (body.kind !== "oom") continue;
       const record = rows.store.find(body.message.containerId);
-      if (!record || record.facts.exit !== undefined) continue;
+      if (!record) continue;
       try {
-        rows.change(record.id, { facts: { ...record.facts, oomKilled: true } });
+        rows.change(record.id, { facts: withOomKill(record.facts) });
       } catch (reason) {
         const fields = { containerId: record.id, error: StatusError.from(reason).message };
         this.#options.log.warn(fields, "a process killed for memory cannot be recorded");
