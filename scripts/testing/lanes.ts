@@ -1,6 +1,7 @@
 import { glob, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 
+import { withHostUnchanged } from "./host-unchanged.ts";
 import type { Result } from "./result.ts";
 import { run, runNodeTests } from "./run-node-tests.ts";
 
@@ -27,20 +28,23 @@ export const lanes: readonly Lane[] = [
     concurrency: 2 * availableParallelism(),
     timeoutMs: 2 * minuteMs,
   }),
-  // Files of the lanes below run one at a time: they measure, count what the host holds, and stop daemons at chosen instants.
+  // Each node of the lanes below has a root, a network and cgroups of its own, so that files can run side by side; what names no node
+  // is compared for all of them together.
   testLane({
     name: "node",
     needsPods: true,
     patterns: ["tests/**/*.test.ts"],
     without: ["tests/faults/", "tests/conformance/"],
-    concurrency: 1,
+    concurrency: availableParallelism(),
+    isHostCompared: true,
     timeoutMs: 10 * minuteMs,
   }),
   testLane({
     name: "faults",
     needsPods: true,
     patterns: ["tests/faults/**/*.test.ts"],
-    concurrency: 1,
+    concurrency: availableParallelism(),
+    isHostCompared: true,
     timeoutMs: 15 * minuteMs,
   }),
   conformanceLane(),
@@ -54,6 +58,8 @@ interface TestLaneOptions {
   readonly without?: readonly string[];
   readonly concurrency: number;
   readonly timeoutMs: number;
+  /** The host must be after all of its tests as it was before. */
+  readonly isHostCompared?: boolean;
 }
 
 function testLane(options: TestLaneOptions): Lane {
@@ -63,7 +69,9 @@ function testLane(options: TestLaneOptions): Lane {
     run: async () => {
       const files = await findFiles(options.patterns, options.without ?? []);
       // Without files the runner would look for some by itself.
-      return files.length === 0 ? [] : runNodeTests(options.name, { ...options, files });
+      if (files.length === 0) return [];
+      const runFiles = (): Promise<readonly Result[]> => runNodeTests(options.name, { ...options, files });
+      return options.isHostCompared === true ? withHostUnchanged(options.name, runFiles) : runFiles();
     },
     declared: async () => declaredTests(await findFiles(options.patterns, options.without ?? [])),
   };

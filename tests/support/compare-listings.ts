@@ -37,11 +37,12 @@ export function ownLines({ sections }: HostListing, marks: Marks): readonly stri
 /**
  * What is on the host now and was not before (`+`), and what is gone (`-`), without what is plainly another test's.
  * Looks again for a while, since others may be at work. What names nobody counts when it is new, and with CI=true also
- * when it is gone; with CRIB_TESTS_SHARED_HOST set, for machines on which people do other things meanwhile, never.
+ * when it is gone; with CRIB_TESTS_SHARED_HOST set, for machines on which people do other things meanwhile, never, nor with
+ * CRIB_TESTS_SIDE_BY_SIDE, which the runner sets where it compares the whole host before and after all tests itself.
  */
 export async function whatChanged(before: HostListing, marks: Marks): Promise<readonly string[]> {
   const end = performance.now() + settleMs;
-  const sharedHost = Boolean(process.env["CRIB_TESTS_SHARED_HOST"]);
+  const sharedHost = Boolean(process.env["CRIB_TESTS_SHARED_HOST"] ?? process.env["CRIB_TESTS_SIDE_BY_SIDE"]);
   const isAlone = process.env["CI"] === "true";
   for (;;) {
     const changes = diff(before, await hostListing()).filter(({ sign, section, line }) => {
@@ -53,6 +54,16 @@ export async function whatChanged(before: HostListing, marks: Marks): Promise<re
     });
     if (changes.length === 0 || performance.now() > end)
       return changes.map(({ sign, section, line }) => `${sign} ${section}: ${line}`);
+    await pause(250);
+  }
+}
+
+/** What is on the host now and was not before, whoever it belongs to; looks again for a while. Sockets of services come and go. */
+export async function whatIsNew(before: HostListing): Promise<readonly string[]> {
+  const end = performance.now() + settleMs;
+  for (;;) {
+    const added = diff(before, await hostListing()).filter(({ sign, section }) => sign === "+" && section !== "socket");
+    if (added.length === 0 || performance.now() > end) return added.map(({ section, line }) => `${section}: ${line}`);
     await pause(250);
   }
 }
