@@ -60,6 +60,19 @@ const points: Readonly<Record<string, (scene: Scene, restart: () => Promise<void
       runtime.release("exec");
     }
   },
+  async "when its process runs, before the shim knows of that"({ node, container, runtime, exec }, restart) {
+    runtime.hold("after-exec");
+    try {
+      const call = exec(["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000"]);
+      await eventually(10_000, () => equal(runtime.held("after-exec").length, 1));
+      await eventually(10_000, () => equal(processesOf(node, container).length, 3));
+      await node.kill();
+      await call;
+      await restart();
+    } finally {
+      runtime.release("after-exec");
+    }
+  },
   async "while it runs"(scene, restart) {
     const { node, container, exec } = scene;
     const call = exec(["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000"]);

@@ -7,13 +7,16 @@ import type { TomlValue } from "../to-toml.ts";
 /** What the shim calls the runtime for. */
 export type RuntimeVerb = "create" | "start" | "exec" | "kill" | "delete";
 
+/** Where a call is held: before it does anything, or when all is done but the caller does not know it. */
+export type HeldCall = RuntimeVerb | `after-${RuntimeVerb}`;
+
 /** A runc that stands still where it is told to, until it is let go or killed. */
 export interface HeldRuntime {
-  /** From now on every call with this verb stands still before it does anything. */
-  hold(verb: RuntimeVerb): void;
-  release(verb: RuntimeVerb): void;
+  /** From now on every call with this verb stands still there. */
+  hold(call: HeldCall): void;
+  release(call: HeldCall): void;
   /** Pids of the calls that stood still since `hold`. */
-  held(verb: RuntimeVerb): readonly number[];
+  held(call: HeldCall): readonly number[];
 }
 
 const program = (dir: string): string => `#!/bin/sh
@@ -24,6 +27,13 @@ done
 if [ -e "${dir}/hold-$word" ]; then
   echo $$ >>"${dir}/held-$word"
   while [ -e "${dir}/hold-$word" ]; do sleep 0.05; done
+fi
+if [ -e "${dir}/hold-after-$word" ]; then
+  runc "$@"
+  code=$?
+  echo $$ >>"${dir}/held-after-$word"
+  while [ -e "${dir}/hold-after-$word" ]; do sleep 0.05; done
+  exit $code
 fi
 exec runc "$@"
 `;
@@ -42,8 +52,8 @@ export function heldRuntimes(lane: Lane): Readonly<Record<string, Readonly<Recor
 /** That of a node whose configuration has `heldRuntimes`. */
 export function heldRuntime(lane: Pick<Lane, "dir">): HeldRuntime {
   const dir = dirOf(lane);
-  const hold = (verb: RuntimeVerb): string => join(dir, `hold-${verb}`);
-  const held = (verb: RuntimeVerb): string => join(dir, `held-${verb}`);
+  const hold = (verb: HeldCall): string => join(dir, `hold-${verb}`);
+  const held = (verb: HeldCall): string => join(dir, `held-${verb}`);
   return {
     hold(verb) {
       rmSync(held(verb), { force: true });

@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Code, hasCode, StatusError } from "@crib/errdefs";
@@ -48,6 +48,7 @@ async function endExec(left: LeftExecs, execId: string, signal: AbortSignal): Pr
     await unlessUnknown(async () => {
       const { status, pid } = await tasks.state(containerId, execId, signal);
       if (status === Status.RUNNING) await endProcess(left, execId, pid, signal);
+      if (status === Status.CREATED) await endHalfStarted(left, execId);
     });
     await unlessUnknown(async () => void (await tasks.delete(containerId, execId, signal)));
     await rm(execDir(bundleDir, execId), { recursive: true, force: true });
@@ -66,6 +67,19 @@ async function endProcess(left: LeftExecs, execId: string, pid: number, signal: 
   // NotFound: it has gone, but the shim may not know that yet. Until then it deletes nothing.
   await ignoring(Code.NotFound)(() => tasks.kill({ id: containerId, execId, signal: 9 }, signal));
   await tasks.wait(containerId, execId, signal, { timeoutMs: killMs });
+}
+
+/**
+ * Shims kill the runtime when whoever asked for a start goes, and then know of no process; one that it had started by then runs on, and
+ * is in the runtime's pid file.
+ */
+async function endHalfStarted({ containerId, bundleDir }: LeftExecs, execId: string): Promise<void> {
+  const text = await readFile(join(bundleDir, `${execId}.pid`), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  const pid = Number(text);
+  if (Number.isInteger(pid)) killGroup(pid, containerId);
 }
 
 function ignoring(code: Code): (work: () => Promise<void>) => Promise<void> {
