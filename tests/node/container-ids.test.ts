@@ -138,6 +138,16 @@ test("no text of a request becomes a path that it should not", needsRoot, async 
     }
   });
 
+  await t.test("a directory of a log that turns into a link is not followed", async () => {
+    const directory = pod.config.logDirectory ?? "";
+    symlinkSync(canary.dir, join(directory, "turned"));
+    const change = (config: ContainerConfig): ContainerConfig => ({ ...config, logPath: "turned/new.log" });
+    const refused = await scene.createContainer(pod, { script: "echo harmed", change });
+    await rejects(refused.start());
+    await refused.remove();
+    scene.expectUnharmed();
+  });
+
   await t.test("a log that is opened anew is not one that somebody put a link to in its place", async () => {
     const writer = await scene.runContainer(pod, { name: "writer", script: "while :; do echo tick; sleep 0.1; done" });
     const { logPath } = await writer.status();

@@ -31,7 +31,8 @@ export function planContainer(
   sandbox: SandboxRecord,
   id: string,
 ): ContainerPlan {
-  const { name, namespace, uid } = sandbox.plan.pod;
+  const { pod, logDirectory } = sandbox.plan;
+  const { name, namespace, uid } = pod;
   return {
     ...request,
     config: Buffer.from(request.config).toString("base64"),
@@ -42,6 +43,6 @@ export function planContainer(
     rootDir: join(planning.rootDir, "containers", id),
     bundleDir: join(planning.stateDir, "tasks", id),
     cgroupPath: containerCgroupPath(sandbox.plan, id),
-    log: planning.log,
+    log: { ...planning.log, ...(logDirectory !== "" && { directory: logDirectory }) },
   };
 }

@@ -138,8 +138,8 @@ export interface ContainerPlan extends Omit<ContainerRequest, "config"> {
   readonly bundleDir: string;
   /** As `linux.cgroupsPath` of the specification: a path below each hierarchy, or `slice:prefix:name`. */
   readonly cgroupPath: string;
-  /** What the container's log may take and how it is kept in bounds; see `LogLimit`. */
-  readonly log: { readonly maxLineBytes: number; readonly limit?: LogLimit };
+  /** What the container's log may take and how it is kept in bounds; see `LogRequest`. */
+  readonly log: { readonly maxLineBytes: number; readonly limit?: LogLimit; readonly directory?: string };
 }
 
 /** Bounds a container's log. */

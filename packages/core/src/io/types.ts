@@ -6,6 +6,8 @@ import type { LogLimit } from "../containers/types.ts";
 export interface LogRequest {
   /** Absolute; its directory is made when missing (0755), the file is 0640 and appended to. */
   readonly path: string;
+  /** One above it that is trusted: no symbolic link below is followed. Absent: those of all directories are. */
+  readonly directory?: string;
   /** Bytes of one line; longer ones are cut into parts. Default of the CRI's implementations: 16,384. */
   readonly maxLineBytes: number;
   readonly limit?: LogLimit;

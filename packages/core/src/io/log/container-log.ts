@@ -53,7 +53,7 @@ export class ContainerLog implements LineSink {
     this.#path = request.path;
     this.#note = share.note;
     this.buffer = share.lines;
-    this.#file = isMended ? LogFile.adopt(request.path) : LogFile.open(request.path);
+    this.#file = isMended ? LogFile.adopt(request) : LogFile.open(request);
     const rate = request.limit?.over === "drop" ? new RateLimit(request.limit, performance.now()) : undefined;
     for (const name of names) {
       const formatter = new LineFormatter(name, request.maxLineBytes, share.clock, this);

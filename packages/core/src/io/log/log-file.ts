@@ -2,6 +2,7 @@ import { closeSync, fstatSync, ftruncateSync, writeSync } from "node:fs";
 
 import { noteClosed, noteOpened } from "@crib/linux/descriptor-ledger";
 
+import { atLogPlace, type LogPlace } from "./log-place.ts";
 import { mendLogFile } from "./mend-log-file.ts";
 import { openLogFile } from "./open-log-file.ts";
 
@@ -11,7 +12,7 @@ const retryMs = 1_000;
 
 /** A container's log, open for appending. Whatever fails, it holds whole lines only. */
 export class LogFile {
-  readonly #path: string;
+  readonly #place: LogPlace;
   #fd: number | undefined;
   #lastTryMs = -Infinity;
   #lastFailure: Error | undefined;
@@ -20,20 +21,20 @@ export class LogFile {
   /** The last line may be torn. */
   #isAdopted = false;
 
-  private constructor(path: string) {
-    this.#path = path;
+  private constructor(place: LogPlace) {
+    this.#place = place;
   }
 
-  /** Errors of `openLogFile`. */
-  static open(path: string): LogFile {
-    const file = new LogFile(path);
+  /** Errors of `atLogPlace` and `openLogFile`. */
+  static open(place: LogPlace): LogFile {
+    const file = new LogFile(place);
     file.#open();
     return file;
   }
 
   /** The log of a running container, whose last line may be torn. Opened with the first line: the container runs, whatever fails. */
-  static adopt(path: string): LogFile {
-    const file = new LogFile(path);
+  static adopt(place: LogPlace): LogFile {
+    const file = new LogFile(place);
     file.#isAdopted = true;
     // What fails is told with the first line that is lost by it.
     file.#attempt(() => file.#open());
@@ -57,7 +58,7 @@ export class LogFile {
 
   /** Goes on in the file that has the path now. The old one stays in use when that fails. */
   reopen(): void {
-    const fd = openLogFile(this.#path);
+    const fd = atLogPlace(this.#place, openLogFile);
     this.close();
     this.#use(fd);
   }
@@ -77,9 +78,12 @@ export class LogFile {
     if (this.#lastFailure !== undefined && nowMs - this.#lastTryMs < retryMs) throw this.#lastFailure;
     this.#lastTryMs = nowMs;
     this.#lastFailure = this.#attempt(() => {
-      if (this.#isAdopted) mendLogFile(this.#path);
-      this.#isAdopted = false;
-      this.#use(openLogFile(this.#path));
+      const fd = atLogPlace(this.#place, (path) => {
+        if (this.#isAdopted) mendLogFile(path);
+        this.#isAdopted = false;
+        return openLogFile(path);
+      });
+      this.#use(fd);
     });
     if (this.#lastFailure !== undefined) throw this.#lastFailure;
   }

@@ -1,25 +1,21 @@
-import { chmodSync, closeSync, constants, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { Code, StatusError } from "@crib/errdefs";
+
+import { makeDirectories } from "./log-place.ts";
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 /** A FIFO or a terminal that is put there between the look and the opening must not block or become ours. */
 const flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 const fileMode = 0o640;
-const directoryMode = 0o755;
 
 /**
  * Opens a container's log for appending; makes it (0640), with the directories it lacks (0755), where there is none. Gives a descriptor that the
  * caller closes. FailedPrecondition for what is no regular file, a symbolic link included: it is not followed.
  */
 export function openLogFile(path: string): number {
-  const doing = `opening log "${path}"`;
-  try {
-    return openRegular(path) ?? makeFile(path);
-  } catch (error) {
-    throw StatusError.from(error, doing);
-  }
+  return openRegular(path) ?? makeFile(path);
 }
 
 /** Undefined when there is nothing. */
@@ -43,10 +39,4 @@ function makeFile(path: string): number {
   // The umask took bits away.
   fchmodSync(fd, fileMode);
   return fd;
-}
-
-function makeDirectories(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: directoryMode });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) chmodSync(made, directoryMode);
 }
