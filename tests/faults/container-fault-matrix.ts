@@ -62,7 +62,7 @@ async function strikeStep(
   scene: ContainerScene,
   { step, story, gentle, kills }: StepFaults & { readonly story: Story },
 ): Promise<void> {
-  const budget = { of: "budgets", step, time: "1500ms" } as const;
+  const budget = { of: "budgets", step, time: "2s" } as const;
   await scene.restart({ faults: gentle.join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
   await Promise.all(subjects.map((subject) => story.prepare(subject)));
@@ -94,7 +94,7 @@ async function strikeStep(
 
 /** A failed undo keeps the row until the same request tries it again; one in which the daemon is killed is repeated by each next daemon. */
 async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFaults): Promise<void> {
-  const budget = { of: "undo_budgets", step, time: "500ms" } as const;
+  const budget = { of: "undo_budgets", step, time: "3s" } as const;
   const failing = `${createContainer.name}/${step}@after=fail`;
   await scene.restart({ faults: [`${failing}*${gentle.length}`, ...gentle].join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
@@ -136,6 +136,6 @@ function expectEachOnce(problems: readonly string[]): void {
   const kinds = problems.map(
     (problem) => /injected fault (?:before|inside|after)|budget of \d+ ms/.exec(problem)?.[0] ?? problem,
   );
-  const expected = faultPoints.flatMap((point) => [`injected fault ${point}`, "budget of 1500 ms"]);
+  const expected = faultPoints.flatMap((point) => [`injected fault ${point}`, "budget of 2000 ms"]);
   deepEqual(kinds.toSorted(), expected.toSorted());
 }
