@@ -1,7 +1,10 @@
+import { rm } from "node:fs/promises";
+
 import { StatusError } from "@crib/errdefs";
 import { killCgroup, removeCgroup } from "@crib/linux";
 
 import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
+import { ioDirOf } from "./task.ts";
 import type { ContainerStepContext } from "./types.ts";
 
 /** Milliseconds for killed processes to go. */
@@ -25,13 +28,15 @@ export async function endProcesses({ id, plan, facts, deps, midpoint }: Containe
 }
 
 /** Waits until all output is written, for a while, and removes the FIFOs. */
-export async function closeIo({ id, deps, midpoint }: ContainerStepContext): Promise<void> {
+export async function closeIo({ id, plan, deps, midpoint }: ContainerStepContext): Promise<void> {
   const stdio = deps.stdio.find(id);
   if (stdio && !(await stdio.drained(drainMs))) {
     deps.log.warn({ containerId: id }, "output is held open by a process outside of the container; it is cut off");
   }
   await midpoint();
   await stdio?.close();
+  // Those that an earlier daemon made for a container that ended before this one knew it.
+  await rm(ioDirOf(plan), { recursive: true, force: true });
 }
 
 /** Has the task be deleted: by its shim, or without it when that does not know it, does not answer or has died. */

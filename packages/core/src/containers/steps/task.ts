@@ -72,12 +72,17 @@ export async function startTask({
   return { startedAt };
 }
 
+/** Where the FIFOs of a container are. */
+export function ioDirOf({ bundleDir }: Pick<ContainerPlan, "bundleDir">): string {
+  return join(bundleDir, "io");
+}
+
 /** What a container's streams are opened with, by this daemon or the next. */
 export function stdioRequest(id: string, plan: ContainerPlan): StdioRequest {
   const { logPath, log, stdin, stdinOnce, tty } = plan;
   return {
     id,
-    dir: join(plan.bundleDir, "io"),
+    dir: ioDirOf(plan),
     stdin,
     stdinOnce,
     tty,
