@@ -218,6 +218,9 @@ export class ContainerLife {
     this.#copySoon(id);
     log.info({ containerId: id, container: record.name }, "container runs");
     publish("started", record);
+    const sandbox = rows.deps.findSandbox(record.plan.sandboxId);
+    // Not waited for; what plugins are told of this container later comes after it.
+    if (sandbox) void rows.deps.hooks.postStartContainer(sandbox, record, new AbortController().signal);
   }
 
   async #end(id: string, exit?: ContainerExit): Promise<void> {

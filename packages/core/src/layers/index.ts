@@ -8,4 +8,12 @@ export {
   TarReader,
   type TarSink,
 } from "./tar/index.ts";
-export type { LayerLimits, LayerUnpacker, TreeCopier, TreePacker, UnpackJob, UnpackRun, UnpackedLayer } from "./types.ts";
+export type {
+  LayerLimits,
+  LayerUnpacker,
+  TreeCopier,
+  TreePacker,
+  UnpackJob,
+  UnpackRun,
+  UnpackedLayer,
+} from "./types.ts";
