@@ -119,7 +119,7 @@ test("commands that run to their end in a container", needsRoot, async (t) => {
   });
 
   await t.test("leave nothing, however many they are", async (t) => {
-    const told = await manyExecSyncs(node, container, Number(process.env["CRIB_SOAK_EXECS"] ?? 1_000));
+    const told = await manyExecSyncs(node, container, Number(process.env["CRIB_SOAK_EXECS"] ?? 500));
     t.diagnostic(JSON.stringify(told));
     t.diagnostic(JSON.stringify(processUse(node.daemon.pid)));
   });
