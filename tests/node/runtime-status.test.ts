@@ -7,7 +7,7 @@ import { CgroupDriver } from "@crib/wire/cri";
 import { needsRoot } from "../support/needs-root.ts";
 import { startNode } from "../support/start-node.ts";
 
-test("what crib says of itself, and of containers until it runs them", needsRoot, async (t) => {
+test("what crib says of itself, and of a node without containers", needsRoot, async (t) => {
   const node = await startNode(t);
   const { runtime, image: images } = node.cri;
 
@@ -79,15 +79,16 @@ test("what crib says of itself, and of containers until it runs them", needsRoot
     ok(node.root.startsWith(imageFilesystems[0]?.fsId?.mountpoint ?? "nowhere"));
   });
 
-  await t.test("what needs containers is Unimplemented", async () => {
+  await t.test("what needs a container or an image that is not there is NotFound", async () => {
     const pod = await node.runPod();
     const calls = [
       runtime.createContainer({
         podSandboxId: pod.id,
         config: { metadata: { name: "a" }, image: { image: "busybox" } },
+        sandboxConfig: pod.config,
       }),
       runtime.execSync({ containerId: "a".repeat(64), cmd: ["true"], timeout: 1n }),
     ];
-    for (const call of calls) await rejects(call, { code: Code.Unimplemented });
+    await Promise.all(calls.map((call) => rejects(call, { code: Code.NotFound })));
   });
 });

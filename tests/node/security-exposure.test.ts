@@ -113,7 +113,9 @@ test(
       [],
     );
     const owners = (await runProgram(["ss", "-H", "-l", "-n", "-t", "-u", "-p"])).stdout;
-    equal(owners.includes(`pid=${node.daemon.pid},`), false, "the daemon listens on no port");
+    const own = owners.split("\n").filter((line) => line.includes(`pid=${node.daemon.pid},`));
+    equal(own.length, 1, "the daemon listens for clients of exec, attach and port-forward, and for nobody else");
+    ok(own[0]?.includes(" 127.0.0.1:"), `only on loopback: ${own[0]}`);
     equal(
       [...(await listening())].filter((line) => !open.has(line)).some((line) => line.includes("shim")),
       false,

@@ -98,7 +98,9 @@ test("daemons that end under load hand over without loss or doubles, and what en
   const count = 300_000;
   let stdio = createStdio({ log: () => undefined });
   let streams = await stdio.open(request, t.signal);
-  const child = first.start(`seq 1 ${count}; echo bye >&2`, streams);
+  // The pauses see to it that no machine is done with it between two daemons.
+  const script = `seq 1 100000; sleep 0.4; seq 100001 200000; sleep 0.4; seq 200001 ${count}; echo bye >&2`;
+  const child = first.start(script, streams);
   let ends = 0;
   for (; !(await streams.drained(40)); ends += 1) {
     await stdio.close();
