@@ -87,7 +87,8 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
             env: [{ key: "FROM_PLUGIN", value: "yes" }],
             annotations: { "example.org/seen": "1" },
             mounts: [{ destination: "/given", type: "bind", source: node.lane.dir, options: ["rbind", "ro"] }],
-            rlimits: [{ type: "RLIMIT_NOFILE", hard: 777n, soft: 333n }],
+            // Not that of open files: programs in Go, as runc is, raise it for themselves and may hand it on.
+            rlimits: [{ type: "RLIMIT_MSGQUEUE", hard: 777n, soft: 333n }],
             linux: {
               resources: { memory: { limit: { value: 64n * MiB } }, cpu: { shares: { value: 123n } } },
               oomScoreAdj: { value: 321n },
@@ -99,8 +100,8 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
     const pod = await node.runPod();
     const container = await scene.runContainer(pod);
     equal(
-      await container.sh("echo $FROM_PLUGIN; ulimit -Sn; ulimit -Hn; cat /proc/1/oom_score_adj"),
-      "yes\n333\n777\n321\n",
+      await container.sh("echo $FROM_PLUGIN; grep msgqueue /proc/self/limits | tr -s ' '; cat /proc/1/oom_score_adj"),
+      "yes\nMax msgqueue size 333 777 bytes \n321\n",
     );
     equal(await container.sh("test -e /given/config.toml && ! touch /given/x 2>/dev/null && echo there"), "there\n");
     const info = await container.info();
