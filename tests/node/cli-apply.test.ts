@@ -28,24 +28,24 @@ spec:
   initContainers:
     - name: first
       image: "${scene.busybox}"
-      command: [sh, -c, "echo 1 >> /work/steps"]
-      volumeMounts: [{ name: work, mountPath: /work }]
+      command: [sh, -c, "echo 1 >> /shared/steps"]
+      volumeMounts: [{ name: work, mountPath: /shared }]
     - name: second
       image: "${scene.busybox}"
-      command: [sh, -c, "echo 2 >> /work/steps"]
-      volumeMounts: [{ name: work, mountPath: /work }]
+      command: [sh, -c, "echo 2 >> /shared/steps"]
+      volumeMounts: [{ name: work, mountPath: /shared }]
   containers:
     - name: main
       image: "${scene.busybox}"
       command: [sh, -c]
-      args: ["echo $(GREETING) '$$(X)'; cat /work/steps /host/file; id -u; stat -c %g /work/steps; sleep 1000"]
+      args: ["echo $(GREETING) '$$(X)'; cat /shared/steps /host/file; id -u; stat -c %g /shared/steps; sleep 1000"]
       env:
         - { name: NAME, valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } }
         - { name: GREETING, value: "hello $(NAME)" }
       resources: { limits: { cpu: 500m, memory: 64Mi } }
       livenessProbe: { exec: { command: ["true"] } }
       volumeMounts:
-        - { name: work, mountPath: /work }
+        - { name: work, mountPath: /shared }
         - { name: host, mountPath: /host, readOnly: true }
         - { name: memory, mountPath: /memory }
         - { name: image, mountPath: /image, readOnly: true }
