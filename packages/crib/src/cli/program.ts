@@ -71,7 +71,7 @@ Examples:
 function addDemo(program: Command): void {
   program
     .command("demo")
-    .description("run two pods on a daemon of their own, show what happens, remove all of it")
+    .description("run two pods with containers on a daemon of their own, show what happens, remove all of it")
     .option("--subnet <cidr>", "IPv4 range of the demo's network (default: the first free one from 10.88.0.0/16 on)")
     .option("--bridge <name>", "name of the demo's bridge", "crib-demo0")
     .option("--verbose", "show the daemon's log")

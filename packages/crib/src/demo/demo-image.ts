@@ -76,8 +76,10 @@ async function librariesOf(path: string): Promise<readonly string[]> {
   try {
     const { stdout } = await run("ldd", [path]);
     return [...new Set([...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, library = ""]) => library))];
-  } catch {
-    return [];
+  } catch (reason) {
+    // Its exit code is a number; a word says that there is no ldd.
+    if (typeof (reason as { readonly code?: unknown }).code === "number") return [];
+    throw StatusError.from(reason, `finding the libraries of "${path}"`);
   }
 }
 
