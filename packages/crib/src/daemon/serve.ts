@@ -54,10 +54,16 @@ export async function serve(config: DaemonConfig): Promise<void> {
   const instance = await loadInstance(config.root);
   const eventsAddress = join(config.state, "events.sock");
   const events = parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(socketMs)));
+  // From here on, not when all is composed: shims that waited for a daemon tell at once what they have.
+  const told = events.watch(new AbortController().signal);
   const daemon = parts.use(await compose(config, instance, eventsAddress, log));
   reportStore(daemon, log);
-  void daemon.containers.followEvents(events.watch(new AbortController().signal));
+  void daemon.containers.followEvents(told);
   const gate = { isOpen: false };
+  if (config.metrics.address !== "") {
+    const metrics = parts.use(await serveMetrics(config.metrics.address, () => daemon.metrics.render(sources(daemon))));
+    log.info({ url: metrics.url }, "metrics are served");
+  }
   const streaming = parts.use(await openStreaming(config.streaming, log));
   const server = await openServer(config, daemon, streaming, gate, log);
   parts.defer(() => server.close());
@@ -77,10 +83,6 @@ export async function serve(config: DaemonConfig): Promise<void> {
     },
     "crib is ready",
   );
-  if (config.metrics.address !== "") {
-    const metrics = parts.use(await serveMetrics(config.metrics.address, () => daemon.metrics.render(sources(daemon))));
-    log.info({ url: metrics.url }, "metrics are served");
-  }
   daemon.containers.finishLeftovers();
   daemon.sandboxes.finishLeftovers();
   void recoverImages(daemon, log);
