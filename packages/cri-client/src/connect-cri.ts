@@ -1,9 +1,8 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
+import { grpcServiceClient, type ServiceClient } from "@crib/grpc";
 import { ImageService, RuntimeService } from "@crib/wire/cri";
 import { Client, credentials } from "@grpc/grpc-js";
-
-import { grpcServiceClient, type ServiceClient } from "./grpc-service-client.ts";
 
 /** Bytes of the largest message either way, as containerd and the kubelet have it. */
 const maxMessageBytes = 16 * 1024 * 1024;

@@ -10,8 +10,14 @@ export type {
   SandboxController,
   SandboxInstance,
   SandboxMetrics,
+  SandboxProcess,
   SandboxResources,
   SandboxSecurity,
   SandboxStatus,
+  SandboxTask,
+  SandboxTasks,
   TaskEndpoint,
+  TaskMount,
+  TaskStdio,
 } from "./types.ts";
+export type { TaskApi, TaskApiCall } from "./tasks/types.ts";

@@ -104,6 +104,55 @@ export interface TaskEndpoint {
   readonly address: string;
   /** Version of the task service: 2 or 3. */
   readonly version: number;
+  /** How the standard streams of tasks travel: as FIFOs of the host (default), or over the Streaming service of this endpoint. */
+  readonly io?: "fifo" | "streaming";
+  /** Whether pids that it answers are those of processes of this host. Default true; never so over vsock and hvsock. */
+  readonly hostPids?: boolean;
+}
+
+/** A file system that a task's root is mounted from (containerd's Mount). */
+export interface TaskMount {
+  readonly type: string;
+  readonly source: string;
+  readonly target?: string;
+  readonly options: readonly string[];
+}
+
+/** Where the standard streams of a process are: paths of FIFOs or addresses of streams; empty where there is none. */
+export interface TaskStdio {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A task that is about to be created. */
+export interface SandboxTask extends TaskStdio {
+  /** Id of the container. */
+  readonly id: string;
+  /** Its OCI runtime spec as JSON text. */
+  readonly spec: string;
+  readonly rootfs: readonly TaskMount[];
+}
+
+/** An additional process of a task that is about to be started. */
+export interface SandboxProcess extends TaskStdio {
+  readonly execId: string;
+  /** Its OCI process as JSON text. */
+  readonly process: string;
+}
+
+/**
+ * What a controller must be told of tasks before they are made and after they are gone, so that it can bring what they need into
+ * the boundary (the hook that containerd lacks and iSulad has). All calls are idempotent; those of one sandbox come one after another.
+ */
+export interface SandboxTasks {
+  add(sandboxId: string, task: SandboxTask, signal: AbortSignal): Promise<void>;
+  /** An unknown task succeeds. */
+  remove(sandboxId: string, taskId: string, signal: AbortSignal): Promise<void>;
+  /** NotFound for an unknown task. */
+  addProcess(sandboxId: string, taskId: string, process: SandboxProcess, signal: AbortSignal): Promise<void>;
+  /** An unknown process succeeds. */
+  removeProcess(sandboxId: string, taskId: string, execId: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface Platform {
@@ -113,7 +162,10 @@ export interface Platform {
 }
 
 export interface SandboxStatus {
-  readonly state: "created" | "ready" | "exited";
+  /** `pending`: it ran when last heard of, and who could tell cannot be reached at present. Never taken for its end. */
+  readonly state: "created" | "ready" | "pending" | "exited";
+  /** Since when it is pending. */
+  readonly pendingSince?: Date;
   readonly process?: ProcessIdentity;
   /** Controller specific facts for `crictl inspectp`; filled only when verbose was asked. */
   readonly info: Readonly<Record<string, string>>;
@@ -142,6 +194,11 @@ export interface ControllerDeclaration {
   /** Who makes the network namespace. With `controller`, it appears at the path of the plan by the end of `start`. */
   readonly netns: "crib" | "controller";
   readonly network: NetworkTurn;
+  /**
+   * Namespaces that crib makes and pins for a pod that has them of its own; the others are the controller's to make and to name in
+   * `SandboxInstance.namespaces`. Default: net, ipc, uts and user.
+   */
+  readonly pins?: readonly (keyof NamespacePaths)[];
 }
 
 /**
@@ -152,6 +209,8 @@ export interface ControllerDeclaration {
  */
 export interface SandboxController {
   readonly declares: ControllerDeclaration;
+  /** Absent where nothing has to be known of tasks. */
+  readonly tasks?: SandboxTasks;
 
   /** Prepares the boundary without starting it. A repeated id fails with AlreadyExists. */
   create(sandbox: Sandbox, signal: AbortSignal): Promise<void>;

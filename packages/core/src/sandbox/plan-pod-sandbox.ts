@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { Code, StatusError } from "@crib/errdefs";
 import type { NetworkList } from "@crib/libcni";
-import type { SandboxController } from "@crib/sandboxer";
+import type { ControllerDeclaration, SandboxController } from "@crib/sandboxer";
 
 import { checksum } from "../metadata/canonical-json.ts";
 import type { CgroupOwners } from "./cgroup-owners.ts";
@@ -18,6 +18,9 @@ import {
   sandboxStateDir,
 } from "./pod-names.ts";
 import type { PlannedNetwork, PodSandboxRequest, RuntimeHandler, SandboxPlan } from "./types.ts";
+
+/** Namespaces that crib makes where the controller says nothing else. */
+const allNamespaces: NonNullable<ControllerDeclaration["pins"]> = ["net", "ipc", "uts", "user"];
 
 /** What planning needs to know of the daemon. */
 export interface Planning {
@@ -71,7 +74,13 @@ export function planPodSandbox(
   const declares =
     handler.network === undefined ? controller.declares : { ...controller.declares, network: handler.network };
   // As containerd: a pod in the host's network keeps the host's name, so it has no UTS namespace of its own.
-  const own = { net: !hostNetwork, ipc: !hostIpc, uts: !hostNetwork, user };
+  const pins = new Set(declares.pins ?? allNamespaces);
+  const own = {
+    net: !hostNetwork && pins.has("net"),
+    ipc: !hostIpc && pins.has("ipc"),
+    uts: !hostNetwork && pins.has("uts"),
+    user: user && pins.has("user"),
+  };
   const stateDir = sandboxStateDir(planning.places, id);
   const cgroupPath = podCgroupPath(podCgroupParent(request.cgroupParent, handler), id);
   return {

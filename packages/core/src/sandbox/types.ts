@@ -101,6 +101,12 @@ export interface RuntimeHandler {
   readonly containerAnnotations?: readonly string[];
   /** Overrides when the controller wants the network. */
   readonly network?: ControllerDeclaration["network"];
+  /** Names of the networks of its CNI directory that a pod may choose from by annotation. Default: none, every pod is attached to the same. */
+  readonly networks?: readonly string[];
+  /** What the boundary itself needs beside the containers; of pods that say nothing of it (RuntimeClass says it to the kubelet). */
+  readonly overhead?: SandboxResources;
+  /** Further options of the overlay mounts of its containers' root file systems, such as `volatile`. */
+  readonly snapshotOptions?: readonly string[];
 }
 
 /** One CNI network of a pod, as it was when the pod was planned: the configuration's bytes stay valid when the file goes. */

@@ -1,0 +1,1 @@
+export type { ProxyBudgets, ProxyControllerOptions, SandboxerConfig } from "./types.ts";

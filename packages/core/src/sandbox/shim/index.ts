@@ -1,0 +1,1 @@
+export type { ShimControllerBudgets, ShimControllerOptions } from "./types.ts";

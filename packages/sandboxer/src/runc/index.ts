@@ -1,0 +1,1 @@
+export type { RuncTasksOptions } from "./types.ts";
