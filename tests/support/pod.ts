@@ -14,6 +14,9 @@ export interface PodInfo {
   readonly runtimeHandler: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly runtimeSpec?: Readonly<Record<string, unknown>>;
+  /** Whether it is attached to its networks now. */
+  readonly networkReady: boolean;
+  readonly networks: readonly { readonly name: string; readonly interface: string; readonly result?: unknown }[];
   readonly cniResult: readonly Readonly<Record<string, unknown>>[];
   readonly sandboxMetadata: Readonly<Record<string, string>>;
   readonly timings: readonly {

@@ -7,6 +7,7 @@ import type { ControllerDeclaration, SandboxController } from "@crib/sandboxer";
 
 import { checksum } from "../metadata/canonical-json.ts";
 import type { CgroupOwners } from "./cgroup-owners.ts";
+import { chooseNetworks, networksAnnotation } from "./choose-networks.ts";
 import { matchesGlob } from "./glob.ts";
 import { podCgroupParent } from "./pod-cgroup-parent.ts";
 import {
@@ -31,6 +32,8 @@ export interface Planning {
   readonly cgroups: CgroupOwners;
   /** The networks of a handler as loaded now. Throws Unavailable with the directory and the reason when there is none. */
   readonly networksFor: (handler: RuntimeHandler) => readonly NetworkList[];
+  /** The network of a name among those of the handler's directory. Throws Unavailable, naming the directory, when it is not there. */
+  readonly networkNamed: (handler: RuntimeHandler, name: string) => NetworkList;
 }
 
 /** The handler a request names. Throws InvalidArgument, naming those that exist. */
@@ -107,9 +110,10 @@ export function planPodSandbox(
     privileged: request.privileged,
     security: request.security,
     resources: request.resources,
-    overhead: request.overhead,
+    // A kubelet that knows of the RuntimeClass says what it costs; others leave it to whoever configured the handler.
+    overhead: Object.keys(request.overhead).length > 0 ? request.overhead : (handler.overhead ?? {}),
     namespaces: namespacePaths(planning.places, id, own),
-    networks: hostNetwork ? [] : planNetworks(planning.networksFor(handler)),
+    networks: planNetworks(planning, request, handler),
     cniArgs: [
       ["IgnoreUnknown", "1"],
       ["K8S_POD_NAMESPACE", request.pod.namespace],
@@ -126,9 +130,24 @@ export function planPodSandbox(
   };
 }
 
-/** Directory networks are `eth0`, `eth1`, ... in load order, as with containerd. */
-function planNetworks(lists: readonly NetworkList[]): readonly PlannedNetwork[] {
-  return lists.map((list, index) => ({ name: list.name, ifName: `eth${index}`, config: list.bytes }));
+/** Directory networks are `eth0`, `eth1`, ... in load order, as with containerd, unless the pod chooses among those its handler allows. */
+function planNetworks(
+  planning: Planning,
+  request: PodSandboxRequest,
+  handler: RuntimeHandler,
+): readonly PlannedNetwork[] {
+  if (request.network === "node") return [];
+  const asks = networksAnnotation in request.annotations;
+  const defaults = asks ? [] : planning.networksFor(handler);
+  const chosen = chooseNetworks(request.annotations, handler, defaults.length);
+  return [
+    ...defaults.map((list, index) => planNetwork(list, `eth${index}`)),
+    ...chosen.map(({ name, ifName }) => planNetwork(planning.networkNamed(handler, name), ifName)),
+  ];
+}
+
+function planNetwork(list: NetworkList, ifName: string): PlannedNetwork {
+  return { name: list.name, ifName, config: list.bytes };
 }
 
 /** As containerd's defaults: programs may bind low ports and ping without privileges, inside the pod's own network. */

@@ -184,6 +184,7 @@ export async function compose(
       controllers,
       cgroups,
       networksFor: (handler) => networks.forHandler(handler),
+      networkNamed: (handler, name) => networks.named(handler, name),
     },
     hooks,
     pluginGates,

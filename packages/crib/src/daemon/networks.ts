@@ -11,6 +11,8 @@ import type { Log } from "./log.ts";
 export interface DaemonNetworks extends Networks, AsyncDisposable {
   /** What pods of a handler are attached to. Throws Unavailable, naming directory or file, when there is nothing. */
   forHandler(handler: RuntimeHandler): readonly NetworkList[];
+  /** One of them by its name. Throws Unavailable, naming the directory, when it is not there. */
+  named(handler: RuntimeHandler, name: string): NetworkList;
   /** Every network known now. */
   all(): readonly NetworkList[];
 }
@@ -24,14 +26,16 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
   if (provided) await refuseOverlap(provided);
   const own = provided ? defaultNetworkList(provided) : undefined;
   const watches = new Map<string, NetworkWatch>();
-  const keyOf = (handler: RuntimeHandler): string =>
-    `${handler.cniMaxConfNum}:${handler.cniConfDir || config.cni.confDir}`;
+  // Those that pods may choose from can be anywhere in the directory.
+  const mostOf = ({ networks, cniMaxConfNum }: RuntimeHandler): number =>
+    (networks ?? []).length > 0 ? 0 : cniMaxConfNum;
+  const keyOf = (handler: RuntimeHandler): string => `${mostOf(handler)}:${handler.cniConfDir || config.cni.confDir}`;
   for (const handler of Object.values(config.runtimes)) {
     if (own && handler.cniConfDir === "") continue;
     const key = keyOf(handler);
     if (watches.has(key)) continue;
     const dir = handler.cniConfDir || config.cni.confDir;
-    const watch = watchNetworks({ dir, maxNetworks: handler.cniMaxConfNum });
+    const watch = watchNetworks({ dir, maxNetworks: mostOf(handler) });
     watch.subscribe((state) => logChange(log, dir, state));
     watches.set(key, watch);
   }
@@ -41,11 +45,17 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
     own && handler.cniConfDir === ""
       ? { networks: [own] }
       : (watches.get(keyOf(handler))?.current() ?? { networks: [] });
+  /** Those that every pod of the handler gets. */
+  const defaultsOf = (handler: RuntimeHandler): NetworkState => {
+    const state = stateOf(handler);
+    const most = handler.cniMaxConfNum;
+    return most === 0 ? state : { ...state, networks: state.networks.slice(0, most) };
+  };
   const defaultHandler = (): RuntimeHandler | undefined => config.runtimes[config.runtime.defaultHandler];
 
   return {
     forHandler(handler): readonly NetworkList[] {
-      const { networks, error } = stateOf(handler);
+      const { networks, error } = defaultsOf(handler);
       if (networks.length > 0) return networks;
       const dir = handler.cniConfDir || config.cni.confDir;
       throw new StatusError(
@@ -53,10 +63,18 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
         `no network for pods: ${error?.message ?? `no CNI configuration in "${dir}"`}`,
       );
     },
+    named(handler, name): NetworkList {
+      const { networks, error } = stateOf(handler);
+      const found = networks.find((network) => network.name === name);
+      if (found) return found;
+      const dir = handler.cniConfDir || config.cni.confDir;
+      const why = error?.message ?? `no CNI configuration in "${dir}" has this name`;
+      throw new StatusError(Code.Unavailable, `network "${name}" of runtime handler "${handler.name}": ${why}`);
+    },
     all: () => Object.values(config.runtimes).flatMap((handler) => stateOf(handler).networks),
     async status(signal) {
       const handler = defaultHandler();
-      const { networks, error } = handler ? stateOf(handler) : { networks: [], error: undefined };
+      const { networks, error } = handler ? defaultsOf(handler) : { networks: [], error: undefined };
       if (networks.length === 0) {
         const dir = handler?.cniConfDir || config.cni.confDir;
         return notReady(error?.message ?? `no CNI configuration in "${dir}"`);

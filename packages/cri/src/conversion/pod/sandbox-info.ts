@@ -19,7 +19,13 @@ export function toSandboxInfo(record: SandboxRecord): string {
     runtimeOptions: plan.handler.options,
     config: toJson(PodSandboxConfigSchema, decodePodConfig(plan), { useProtoFieldName: true }),
     runtimeSpec: parsedJson(facts.instance?.spec),
+    networkReady: isAttached(record),
     cniResult: facts.network?.results ?? [],
+    networks: plan.networks.map(({ name, ifName }, index) => ({
+      name,
+      interface: ifName,
+      result: facts.network?.results[index],
+    })),
     sandboxMetadata: metadata(record),
     timings: record.runs,
     problem: record.problem,
@@ -32,6 +38,12 @@ export function toSandboxInfo(record: SandboxRecord): string {
 function processStatus({ state, facts }: SandboxRecord): string {
   if (state !== "ready") return "deleted";
   return facts.instance?.process ? "running" : "none";
+}
+
+/** Whether the pod has its network: apart from whether the pod is ready, since it is attached before and detached after that. */
+function isAttached({ plan, facts, state }: SandboxRecord): boolean {
+  if (plan.hostNetwork) return state === "ready";
+  return facts.network !== undefined && state !== "notready" && state !== "removing";
 }
 
 function metadata({ id, name, state, createdAt, plan, facts }: SandboxRecord): unknown {
