@@ -1,3 +1,4 @@
+export { formatSandbox, parseSandbox } from "./sandbox-json.ts";
 export type {
   ControllerDeclaration,
   ExitStatus,
