@@ -120,11 +120,11 @@ export class OverlaySnapshots implements Snapshots {
     return snapshotMountSpecs(below === undefined ? paths : { ...paths, lower: [...paths.lower, below] });
   }
 
-  async mount(key: string, target: string, signal: AbortSignal): Promise<void> {
+  async mount(...[key, target, signal, { overlay = [] } = {}]: Parameters<Snapshots["mount"]>): Promise<void> {
     const { rows, usernsOf, directories } = this.#parts;
     const userns = usernsOf(rows.get(key));
     try {
-      await mountSnapshot(this.#pathsOf(key), target, { userns, probeDir: directories.root }, signal);
+      await mountSnapshot(this.#pathsOf(key), target, { userns, probeDir: directories.root, overlay }, signal);
     } catch (reason) {
       throw StatusError.from(reason, `mounting snapshot "${key}"`);
     }

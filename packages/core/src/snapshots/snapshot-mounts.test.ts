@@ -45,6 +45,29 @@ test("a container sees the layers of its image and changes none of them", needsR
   await snapshots.unmount(target, signal);
 });
 
+test("further options of overlayfs win, and a volatile snapshot can be mounted again", needsRoot, async (t) => {
+  const scene = new SnapshotScene(t);
+  const snapshots = await scene.open();
+  const parent = await scene.chain(snapshots, 2);
+  snapshots.prepare({ key: "one", kind: "active", parent, owner: "pod" });
+  await snapshots.materialize("one", signal);
+  const overlay = ["volatile", "index=on", "nfs_export=on"];
+  for (const round of ["first", "second"]) {
+    const target = scene.target();
+    await snapshots.mount("one", target, signal, { overlay });
+    const shown = readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .find((line) => line.includes(` ${target} `));
+    // Newer kernels show `fsync=volatile`.
+    for (const option of overlay) ok(shown?.split(/[,=]/).join("=").includes(option), `${option} in ${shown}`);
+    writeFileSync(join(target, round), "");
+    await snapshots.unmount(target, signal);
+  }
+  deepEqual(readdirSync(snapshots.changes("one")).toSorted(), ["first", "second"]);
+  const refused = snapshots.mount("one", scene.target(), signal, { overlay: ["no_such_option"] });
+  await rejects(refused, /no_such_option/);
+});
+
 for (const count of [1, 120, 300]) {
   test(`an image of ${count} layers mounts`, needsRoot, async (t) => {
     const scene = new SnapshotScene(t);

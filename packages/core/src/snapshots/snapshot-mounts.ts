@@ -1,3 +1,6 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
 import { Code, StatusError } from "@crib/errdefs";
 import { bind, type HeldUserns, idmappedMountsSupported, mountOverlay, openUserns, overlayOptions } from "@crib/linux";
 
@@ -33,40 +36,57 @@ export function snapshotMountSpecs({ lower, upper, idMappings }: SnapshotPaths):
   return [{ type: "overlay", source: "overlay", options }];
 }
 
+/** `volatile` leaves a mark in the work directory; a kernel that finds it does not mount again, lest changes were lost in a crash. */
+async function forgetVolatile({ upper }: SnapshotPaths): Promise<void> {
+  // What a crash of the machine may have lost is nobody's: containers of another boot are ended, not mounted.
+  if (upper) await rm(join(upper.work, "work", "incompat", "volatile"), { recursive: true, force: true });
+}
+
+function parseOverlayOptions(options: readonly string[]): Readonly<Record<string, string | true>> {
+  const pairs = options.map((option) => option.split("=", 2));
+  return Object.fromEntries(pairs.map(([name = "", value]) => [name, value ?? true]));
+}
+
 async function mountPaths(
-  { lower, upper }: SnapshotPaths,
+  paths: SnapshotPaths,
   target: string,
+  more: readonly string[],
   usernsFd: number | undefined,
 ): Promise<void> {
+  const { lower, upper } = paths;
   const [only] = lower;
   if (upper === undefined && lower.length === 1 && only !== undefined) {
     await bind({ source: only, target, readOnly: true, usernsFd });
   } else {
-    await mountOverlay({ lower, upper, target, options: overlayDefaults, usernsFd });
+    if (more.includes("volatile")) await forgetVolatile(paths);
+    const options = { ...overlayDefaults, ...parseOverlayOptions(more) };
+    await mountOverlay({ lower, upper, target, options, usernsFd });
   }
 }
 
-/** How ids are mapped, and where it is tried out whether they can be. */
+/** How ids are mapped, where it is tried out whether they can be, and what overlayfs is told beside. */
 export interface MappedMount {
   /** A pinned user namespace with the snapshot's mappings. Default: one is made for the moment. */
   readonly userns: string | undefined;
   /** A trusted directory on the file system of the layers. */
   readonly probeDir: string;
+  /** As `name` or `name=value`. */
+  readonly overlay?: readonly string[];
 }
 
 /** Mounts it at an existing directory. Unimplemented when ids are to be mapped and the kernel or the file system cannot do that. */
 export async function mountSnapshot(
   paths: SnapshotPaths,
   target: string,
-  { userns, probeDir }: MappedMount,
+  { userns, probeDir, overlay = [] }: MappedMount,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
   const { idMappings } = paths;
-  if (idMappings === undefined) return await mountPaths(paths, target, undefined);
+  if (idMappings === undefined) return await mountPaths(paths, target, overlay, undefined);
   using held: HeldUserns = await openUserns(userns ?? idMappings, signal);
   try {
-    await mountPaths(paths, target, held.fd);
+    await mountPaths(paths, target, overlay, held.fd);
   } catch (reason) {
     // Asked only now, since nearly all can.
     if (await idmappedMountsSupported(probeDir, signal)) throw reason;

@@ -89,8 +89,16 @@ export interface Snapshots {
    * that is to lie under all layers.
    */
   mountSpecs(key: string, options?: { readonly below?: string }): readonly MountSpec[];
-  /** Mounts a snapshot at an existing directory, however many layers it has. Fails with what the kernel says. */
-  mount(key: string, target: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Mounts a snapshot at an existing directory, however many layers it has. Fails with what the kernel says. `overlay`: further
+   * options of overlayfs, as `name` or `name=value`; they win over those that crib gives it.
+   */
+  mount(
+    key: string,
+    target: string,
+    signal: AbortSignal,
+    options?: { readonly overlay?: readonly string[] },
+  ): Promise<void>;
   /** Takes it off. Not mounted is success. */
   unmount(target: string, signal: AbortSignal): Promise<void>;
   /** The absolute directory, in overlayfs form, of what has been changed in an `active` snapshot. NotFound; FailedPrecondition for others. */

@@ -38,7 +38,7 @@ export const AT_EMPTY_PATH = 0x1000;
 const closeOnExec = 0o2_000_000;
 
 /** Commands of fsconfig(2). */
-export const FsconfigCommand = { SET_STRING: 1, SET_FD: 5, CREATE: 6 } as const;
+export const FsconfigCommand = { SET_FLAG: 0, SET_STRING: 1, SET_FD: 5, CREATE: 6 } as const;
 
 /** MOUNT_ATTR_* of mount_setattr(2). */
 export const MountAttribute = { RDONLY: 0x1, IDMAP: 0x10_0000 } as const;

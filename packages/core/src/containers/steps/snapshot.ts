@@ -39,7 +39,8 @@ export async function removeSnapshot({ plan, deps, signal, midpoint }: Container
 
 /** Mounts the snapshot in the bundle: nobody else does, and it stays until the container's end. */
 export async function mountRootfs({ plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
-  await deps.snapshots.mount(plan.snapshotKey, `${plan.bundleDir}/rootfs`, signal);
+  const overlay = deps.findSandbox(plan.sandboxId)?.plan.handler.snapshotOptions ?? [];
+  await deps.snapshots.mount(plan.snapshotKey, `${plan.bundleDir}/rootfs`, signal, { overlay });
   await midpoint();
 }
 

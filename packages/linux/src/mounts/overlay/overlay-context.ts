@@ -54,8 +54,9 @@ class OverlayContext {
       : fsconfig(this.#fd, FsconfigCommand.SET_FD, key, null, fd);
   }
 
-  set(key: string, value: string): void {
-    this.check(fsconfig(this.#fd, FsconfigCommand.SET_STRING, key, value), `option ${key}=${value}`);
+  set(key: string, value: string | true): void {
+    if (value === true) this.check(fsconfig(this.#fd, FsconfigCommand.SET_FLAG, key, null), `option ${key}`);
+    else this.check(fsconfig(this.#fd, FsconfigCommand.SET_STRING, key, value), `option ${key}=${value}`);
   }
 
   create(): number {

@@ -12,13 +12,13 @@ export function overlayOptions(
     readonly lower: readonly string[];
     readonly upper?: { readonly dir: string; readonly work: string } | undefined;
   },
-  options: Readonly<Record<string, string>> = {},
+  options: Readonly<Record<string, string | true>> = {},
 ): readonly string[] {
   const { lower, upper } = layers;
   const writable =
     upper === undefined ? [] : [`workdir=${escapeOverlayPath(upper.work)}`, `upperdir=${escapeOverlayPath(upper.dir)}`];
   return [
-    ...Object.entries(options).map(([name, value]) => `${name}=${value}`),
+    ...Object.entries(options).map(([name, value]) => (value === true ? name : `${name}=${value}`)),
     ...writable,
     `lowerdir=${lower.map(escapeOverlayPath).join(":")}`,
   ];

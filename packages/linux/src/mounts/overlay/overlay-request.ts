@@ -15,8 +15,8 @@ export interface OverlayRequest {
   readonly upper?: { readonly dir: string; readonly work: string } | undefined;
   /** An existing directory. */
   readonly target: string;
-  /** Further options of the file system, each with its value. */
-  readonly options?: Readonly<Record<string, string>> | undefined;
+  /** Further options of the file system, each with its value, or true where it has none. */
+  readonly options?: Readonly<Record<string, string | true>> | undefined;
   /** Descriptor of the user namespace as whose ids the layers' owners are shown; see `openUserns`. */
   readonly usernsFd?: number | undefined;
   /** What to try, in order; what the kernel does not have is passed over. Default: all. */
