@@ -16,6 +16,7 @@ export interface NodeOptions {
     readonly cni?: Readonly<Record<string, TomlValue>>;
     readonly runtime?: Readonly<Record<string, TomlValue>>;
     readonly runtimes?: Readonly<Record<string, Readonly<Record<string, TomlValue>>>>;
+    readonly sandboxers?: Readonly<Record<string, Readonly<Record<string, TomlValue>>>>;
     readonly flow?: Readonly<Record<string, TomlValue>>;
     readonly images?: Readonly<Record<string, TomlValue>>;
     readonly registry?: Readonly<Record<string, TomlValue>>;

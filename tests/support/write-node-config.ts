@@ -28,6 +28,7 @@ export function writeNodeConfig(
     cni: { conf_dir: node.cniConfDir, bin_dirs: pluginDirs, ...more.cni },
     runtime: { netns_dir: join(lane.dir, "netns"), shim_cgroup: `${lane.cgroup}/shims`, ...more.runtime },
     runtimes: { runc: {}, paused: { pause: "always" }, ...more.runtimes },
+    sandboxers: more.sandboxers,
     flow: { retry_min: "100ms", ...more.flow },
     images: more.images,
     registry: more.registry,

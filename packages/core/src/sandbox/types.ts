@@ -107,6 +107,8 @@ export interface RuntimeHandler {
   readonly overhead?: SandboxResources;
   /** Further options of the overlay mounts of its containers' root file systems, such as `volatile`. */
   readonly snapshotOptions?: readonly string[];
+  /** What its pods can have where its runtime cannot be asked. Default: what the runtime answers, nothing without an answer. */
+  readonly features?: { readonly recursiveReadOnlyMounts?: boolean; readonly userNamespaces?: boolean };
 }
 
 /** One CNI network of a pod, as it was when the pod was planned: the configuration's bytes stay valid when the file goes. */

@@ -4,6 +4,15 @@ import { z } from "zod";
 
 import { containers, metrics, nri, nriValidator, streaming } from "./container-schema.ts";
 import {
+  handler,
+  handlerFeatures,
+  handlerName,
+  networkName,
+  overhead,
+  sandboxer,
+  sandboxerName,
+} from "./handler-schema.ts";
+import {
   absolutePath,
   count,
   duration,
@@ -31,14 +40,6 @@ function isReference(text: string): boolean {
 const interfaceName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, { error: "expected an interface name of 1 to 15 letters and digits" });
-/** As the CNI specification allows network names. */
-const networkName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, { error: "expected letters, digits, '.', '_' and '-'" });
-/** As Kubernetes allows RuntimeClass handlers (a DNS label). */
-const handlerName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: "expected lower-case letters, digits and '-'" });
 
 const defaultNetwork = z.strictObject({
   name: networkName.optional().describe("Name of the CNI network."),
@@ -74,41 +75,6 @@ const runtime = z.strictObject({
   shim_cgroup: absolutePath.optional().describe("Cgroup that shims are moved to, so that they outlive the daemon."),
   pause_binary: optionalPath.optional().describe('A static pause program; "" finds one (catatonit, pause, tini).'),
   cgroup_driver: z.enum(["cgroupfs", "systemd"]).optional().describe('"cgroupfs" or "systemd"; told to the kubelet.'),
-});
-
-const handler = z.strictObject({
-  controller: handlerName.optional().describe('Who builds the boundary: "podsandbox", "shim", or a sandboxer.'),
-  runtime_type: z
-    .string()
-    .regex(/^(\/[^\0]+|[A-Za-z0-9]+(\.[A-Za-z0-9_-]+){2,})$/, {
-      error: 'expected a name such as "io.containerd.runc.v2"',
-    })
-    .optional()
-    .describe("Name of the Runtime v2 shim."),
-  runtime_path: optionalPath.optional().describe('Path of the shim; "" finds it by runtime_type.'),
-  options: z
-    .record(
-      z.string(),
-      z.union([z.string(), z.number(), z.boolean()], { error: "expected a text, a number, true or false" }),
-    )
-    .optional()
-    .describe("Options for the shim: BinaryName, Root, SystemdCgroup, ..."),
-  pause: z
-    .enum(["auto", "always"])
-    .optional()
-    .describe('A pause process: "auto" (only where the PID namespace is shared) or "always".'),
-  prestart: z
-    .boolean()
-    .optional()
-    .describe("Whether the shim of a pod without pause starts with the pod, not with its first container."),
-  cni_conf_dir: optionalPath.optional().describe('CNI configurations of this handler; "" uses those of [cni].'),
-  cni_max_conf_num: count.optional().describe("How many of them a pod is attached to; 0 is all."),
-  pod_annotations: z.array(z.string()).optional().describe("Globs of pod annotations that reach the runtime."),
-  container_annotations: z.array(z.string()).optional().describe("The same of containers' annotations."),
-  network: z
-    .enum(["parallel", "before-create", "before-start", "after-start"])
-    .optional()
-    .describe("When the network is attached, if not when the controller wants it."),
 });
 
 const flow = z.strictObject({
@@ -193,6 +159,10 @@ export const fileSchema = z.strictObject({
   cni: cni.optional().describe("How pods get their network."),
   runtime: runtime.optional().describe("What is the same for all runtime handlers."),
   runtimes: z.record(handlerName, handler).optional().describe("One table for each runtime handler (RuntimeClass)."),
+  sandboxers: z
+    .record(sandboxerName, sandboxer)
+    .optional()
+    .describe("One table for each sandboxer: a controller that is a process of its own."),
   registry: registry.optional().describe("How registries are reached."),
   images: images.optional().describe("How images are pulled and kept."),
   containers: containers.optional().describe("How containers are made."),
@@ -213,6 +183,9 @@ export const tables: Readonly<Record<string, z.ZodObject>> = {
   "cni.default_network": defaultNetwork,
   runtime,
   "runtimes.NAME": handler,
+  "runtimes.NAME.overhead": overhead,
+  "runtimes.NAME.features": handlerFeatures,
+  "sandboxers.NAME": sandboxer,
   registry,
   images,
   "images.limits": imageLimits,

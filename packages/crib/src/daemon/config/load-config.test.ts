@@ -142,6 +142,84 @@ test("contradictions between keys are found", () => {
   ok(problems(`socket = "/${"x".repeat(107)}"`)[0]?.includes("longer than 107 bytes"));
 });
 
+test("a handler has networks, overhead, snapshot options and features of its own", () => {
+  const text = `[runtimes.vm]
+    controller = "vmm"
+    networks = ["a", "b"]
+    overhead = { cpu_quota = 25000, cpu_period = 100000, cpu_shares = 256, memory = "160MiB" }
+    snapshot_options = ["volatile", "index=off"]
+    features = { user_namespaces = true }
+    [runtimes.runc]`;
+  const { vm, runc } = valid(text).runtimes;
+  deepEqual(vm?.networks, ["a", "b"]);
+  deepEqual(vm?.overhead, { cpuQuota: 25_000, cpuPeriod: 100_000, cpuShares: 256, memoryLimitBytes: 160 << 20 });
+  deepEqual(vm?.snapshotOptions, ["volatile", "index=off"]);
+  deepEqual(vm?.features, { userNamespaces: true });
+  for (const key of ["networks", "overhead", "snapshotOptions", "features"])
+    equal(Object.hasOwn(runc ?? {}, key), false);
+  deepEqual(problems('[runtimes.runc.overhead]\nmemory = "1MB"\n[runtimes.runc]\nnetworks = []'), [
+    "[runtimes.runc] networks = []: expected at least 1 in the list",
+    '[runtimes.runc.overhead] memory = "1MB": expected a size above zero, such as "512KiB", "4MiB" or "64GiB"',
+  ]);
+  deepEqual(problems("[runtimes.runc.overhead]\nmemori = 1"), [
+    "unknown key memori in [runtimes.runc.overhead]; did you mean memory?",
+  ]);
+});
+
+test("options of overlayfs that would break layers or checkpoints are refused, with the reason", () => {
+  const refused = (option: string): string => problems(`[runtimes.runc]\nsnapshot_options = ["${option}"]`).join();
+  const place = "[runtimes.runc] snapshot_options[0] = ";
+  equal(
+    refused("metacopy=on"),
+    `${place}"metacopy=on": files that are changed in part would be missing from checkpoints`,
+  );
+  ok(refused("userxattr").startsWith(`${place}"userxattr": directories that a layer replaces`));
+  for (const option of ["lowerdir=/etc", "volatile=1", "volatile,upperdir=/etc", "index=yes", "toString"]) {
+    ok(refused(option).includes("expected one of volatile, index=on|off"), option);
+  }
+});
+
+test("a sandboxer has an address, and defaults for the rest", () => {
+  const defaults = {
+    name: "vmm",
+    address: "/run/vmm.sock",
+    network: "before-start",
+    namespacePaths: "explicit",
+    taskUpdates: "auto",
+    io: "auto",
+    pendingGraceMs: 30_000,
+  };
+  deepEqual(valid("").sandboxers, {});
+  deepEqual(valid('[sandboxers.vmm]\naddress = "unix:///run/vmm.sock"').sandboxers, { vmm: defaults });
+  deepEqual(valid('[sandboxers.vmm]\naddress = "/run//vmm.sock"').sandboxers, { vmm: defaults });
+  const text = `[sandboxers.vmm]
+    address = "/run/vmm.sock"
+    network = "after-start"
+    namespace_paths = "proc"
+    task_updates = "on"
+    io = "streaming"
+    pending_grace = "2m"`;
+  const given = { network: "after-start", namespacePaths: "proc", taskUpdates: "on", io: "streaming" };
+  deepEqual(valid(text).sandboxers["vmm"], { ...defaults, ...given, pendingGraceMs: 120_000 });
+});
+
+test("mistakes in a sandboxer are named", () => {
+  const address = 'address = "/run/vmm.sock"';
+  deepEqual(problems("[sandboxers.vmm]"), ["[sandboxers.vmm] address = nothing: expected a string"]);
+  for (const wrong of ["tcp://1.2.3.4:5", "unix://run/x", "run/x"]) {
+    ok(problems(`[sandboxers.vmm]\naddress = "${wrong}"`)[0]?.includes("expected an absolute path, or a text"), wrong);
+  }
+  deepEqual(problems(`[sandboxers.vmm]\n${address}\nnetwrok = "x"`), [
+    "unknown key netwrok in [sandboxers.vmm]; did you mean network?",
+  ]);
+  for (const name of ["podsandbox", "shim", "docker"]) {
+    ok(problems(`[sandboxers.${name}]\n${address}`)[0]?.includes("are controllers of crib's own"), name);
+  }
+  ok(problems(`[sandboxers.VMM]\n${address}`)[0]?.includes("expected lower-case letters"));
+  ok(problems(`[sandboxers.vmm]\naddress = "/${"x".repeat(107)}"`)[0]?.includes("longer than 107 bytes"));
+  ok(problems(`[sandboxers.vmm]\n${address}\npending_grace = "0s"`)[0]?.includes("expected a duration above zero"));
+});
+
 test("a mistake of syntax is given with line and column", () => {
   ok(problems('root = "/x"\nstate = \n')[0]?.startsWith("line 2, column"));
 });
@@ -161,7 +239,14 @@ test("the printed configuration reads back as itself", () => {
     container_annotations = ["example.com/*"]
     network = "before-start"
     prestart = false
+    networks = ["one", "two"]
+    overhead = { cpu_shares = 512, memory = "64MiB" }
+    snapshot_options = ["volatile"]
+    features = { recursive_read_only_mounts = false, user_namespaces = true }
     [runtimes.runc]
+    [sandboxers.vmm]
+    address = "/run/vmm.sock"
+    pending_grace = "90s"
     [registry]
     config_path = "/a:/b"
     auth_files = ["/root/.docker/config.json"]

@@ -53,8 +53,8 @@ function unknownKey(key: string, table: Path): string {
 }
 
 function tableAt(path: Path): z.ZodObject | undefined {
-  const generic = path[0] === "runtimes" && path.length === 2 ? ["runtimes", "NAME"] : path;
-  return tables[dotted(generic)];
+  const isNamed = (path[0] === "runtimes" || path[0] === "sandboxers") && path.length > 1;
+  return tables[dotted(isNamed ? path.with(1, "NAME") : path)];
 }
 
 function wrong(path: Path, document: unknown, expected: string): string {

@@ -3,12 +3,14 @@ import type { z } from "zod";
 
 import { formatDuration } from "./duration.ts";
 import { fileSchema, tables } from "./file-schema.ts";
+import { handlerEntries, sandboxerEntries } from "./render-handlers.ts";
 import { formatSize } from "./size.ts";
 import type { ContainersConfig, DaemonConfig, ImageLimits, NriValidatorConfig } from "./types.ts";
 
 type Scalar = string | number | boolean;
 type Value = Scalar | readonly Scalar[] | Readonly<Record<string, Scalar | Readonly<Record<string, Scalar>>>>;
-type Values = Readonly<Record<string, Value | undefined>>;
+/** Keys of a table with their values; what is undefined is left out. */
+export type Values = Readonly<Record<string, Value | undefined>>;
 
 /** The configuration as a TOML file with a comment on every key; reading it gives the same configuration. */
 export function renderConfig(config: DaemonConfig): string {
@@ -33,19 +35,10 @@ export function renderConfig(config: DaemonConfig): string {
       cgroup_driver: runtime.cgroupDriver,
     }),
     ...Object.values(config.runtimes).map((each) =>
-      table("runtimes.NAME", `runtimes.${each.name}`, {
-        controller: each.controller,
-        runtime_type: each.runtimeType,
-        runtime_path: each.runtimePath,
-        options: { ...each.options },
-        pause: each.pause,
-        prestart: each.prestart,
-        cni_conf_dir: each.cniConfDir,
-        cni_max_conf_num: each.cniMaxConfNum,
-        pod_annotations: [...each.podAnnotations],
-        container_annotations: each.containerAnnotations && [...each.containerAnnotations],
-        network: each.network,
-      }),
+      table("runtimes.NAME", `runtimes.${each.name}`, handlerEntries(each)),
+    ),
+    ...Object.values(config.sandboxers).map((each) =>
+      table("sandboxers.NAME", `sandboxers.${each.name}`, sandboxerEntries(each)),
     ),
     table("registry", "registry", {
       config_path: [...registry.configPaths],

@@ -1,10 +1,9 @@
 import { posix } from "node:path";
 
-import type { RuntimeHandler } from "@crib/core";
-
 import { parseDuration } from "./duration.ts";
 import type { ConfigFile } from "./file-schema.ts";
 import { resolveContainers, resolveMetrics, resolveNri, resolveStreaming } from "./resolve-containers.ts";
+import { resolveHandlers, resolveSandboxers } from "./resolve-handlers.ts";
 import { resolveImages, resolveRegistry } from "./resolve-images.ts";
 import type { CniConfig, ConfigFlags, DaemonConfig, DefaultNetwork, FlowConfig } from "./types.ts";
 
@@ -33,6 +32,7 @@ export function resolveConfig(file: ConfigFile, flags: ConfigFlags): DaemonConfi
       cgroupDriver: file.runtime?.cgroup_driver ?? "cgroupfs",
     },
     runtimes: resolveHandlers(file),
+    sandboxers: resolveSandboxers(file.sandboxers),
     registry: resolveRegistry(file.registry),
     images: resolveImages(file.images),
     containers: resolveContainers(file.containers),
@@ -66,27 +66,6 @@ function resolveCni(cni: ConfigFile["cni"], flags: ConfigFlags): CniConfig {
   };
 }
 
-function resolveHandlers(file: ConfigFile): Readonly<Record<string, RuntimeHandler>> {
-  const handlers: Record<string, RuntimeHandler> = {};
-  for (const [name, table] of Object.entries(file.runtimes ?? { runc: {} })) {
-    handlers[name] = {
-      name,
-      controller: table.controller ?? "podsandbox",
-      runtimeType: table.runtime_type ?? "io.containerd.runc.v2",
-      runtimePath: table.runtime_path ?? "",
-      options: table.options ?? {},
-      pause: table.pause ?? "auto",
-      prestart: table.prestart ?? true,
-      cniConfDir: table.cni_conf_dir ?? "",
-      cniMaxConfNum: table.cni_max_conf_num ?? file.cni?.max_conf_num ?? 1,
-      podAnnotations: table.pod_annotations ?? [],
-      ...(table.container_annotations && { containerAnnotations: table.container_annotations }),
-      ...(table.network && { network: table.network }),
-    };
-  }
-  return handlers;
-}
-
 function resolveFlow(flow: ConfigFile["flow"]): FlowConfig {
   return {
     budgetsMs: milliseconds(flow?.budgets),
@@ -116,6 +95,7 @@ export function contradictions(config: DaemonConfig): readonly string[] {
   for (const [key, path] of [
     ["socket", config.socket],
     ["[nri] socket", config.nri.socket],
+    ...Object.values(config.sandboxers).map(({ name, address }) => [`[sandboxers.${name}] address`, address] as const),
   ] as const) {
     if (Buffer.byteLength(path) > 107) problems.push(`${key} "${path}": longer than 107 bytes`);
   }

@@ -1,5 +1,6 @@
 import type { RuntimeHandler } from "@crib/core";
 import type { LogLimit } from "@crib/core/containers";
+import type { SandboxerConfig } from "@crib/core/proxy";
 import type { SpecOptions } from "@crib/core/spec";
 
 /** The bridge network that crib provides where no CNI configuration is installed. */
@@ -192,6 +193,8 @@ export interface DaemonConfig {
   readonly runtime: RuntimeConfig;
   /** By name; the default one is among them. */
   readonly runtimes: Readonly<Record<string, RuntimeHandler>>;
+  /** By name. */
+  readonly sandboxers: Readonly<Record<string, SandboxerConfig>>;
   readonly registry: RegistryConfig;
   readonly images: ImagesConfig;
   readonly containers: ContainersConfig;
