@@ -40,9 +40,9 @@ export function connectCri(endpoint: string, options: ConnectCriOptions = {}): C
   });
   const close = (): void => channel.close();
   return {
-    runtime: grpcServiceClient(RuntimeService, channel, options.timeoutMs),
-    image: grpcServiceClient(ImageService, channel, options.timeoutMs),
-    service: (service) => grpcServiceClient(service, channel, options.timeoutMs),
+    runtime: grpcServiceClient(RuntimeService, channel, options),
+    image: grpcServiceClient(ImageService, channel, options),
+    service: (service) => grpcServiceClient(service, channel, options),
     close,
     async [Symbol.asyncDispose](): Promise<void> {
       close();
