@@ -32,7 +32,10 @@ export function statusOf(headers: IncomingHttpHeaders, doing: string): StatusErr
 }
 
 /** The error of headers that cannot be the start of an answer. */
-export function refusalOf(headers: IncomingHttpHeaders & IncomingHttpStatusHeader, doing: string): StatusError | undefined {
+export function refusalOf(
+  headers: IncomingHttpHeaders & IncomingHttpStatusHeader,
+  doing: string,
+): StatusError | undefined {
   const status = headers[":status"] ?? 0;
   if (status !== 200) {
     return new StatusError(byHttpStatus[status] ?? Code.Unknown, `${doing}: the server answers with HTTP ${status}`);

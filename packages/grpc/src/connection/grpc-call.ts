@@ -48,16 +48,19 @@ export class GrpcCall<I extends DescMessage, O extends DescMessage> implements G
     if (this.#status === undefined) this.#open(headersOf(method, options));
     if (!Number.isFinite(timeoutMs)) return;
     const late = new StatusError(Code.DeadlineExceeded, `${this.#doing}: no answer within ${timeoutMs} ms`);
-    this.#timer = setTimeout(() => this.#abandon(late), Math.min(Math.max(timeoutMs, 0), 2 ** 31 - 1));
+    this.#timer = setTimeout(() => this.fail(late), Math.min(Math.max(timeoutMs, 0), 2 ** 31 - 1));
   }
 
   async send(message: MessageInitShape<I>): Promise<void> {
     const frame = frameMessage(this.#encode(message));
     const stream = this.#stream;
     if (stream === undefined || this.#status !== undefined || stream.writableEnded) throw this.#whyNot();
-    await new Promise<void>((resolve, reject) => {
-      stream.write(frame, (error) => (error ? this.#over.promise.then(() => reject(this.#whyNot())) : resolve()));
+    const isSent = await new Promise<boolean>((resolve) => {
+      stream.write(frame, (error) => resolve(!error));
     });
+    if (isSent) return;
+    await this.#over.promise;
+    throw this.#whyNot();
   }
 
   async closeSend(): Promise<void> {
@@ -84,7 +87,10 @@ export class GrpcCall<I extends DescMessage, O extends DescMessage> implements G
         this.#status ??= statusOf(received, this.#doing) ?? refusalOf(received, this.#doing);
         if (this.#status instanceof StatusError) stream.close(constants.NGHTTP2_CANCEL);
       });
-      stream.on("trailers", (received) => (this.#status ??= statusOf(received, this.#doing)));
+      stream.on("trailers", (received) => {
+        this.#status ??= statusOf(received, this.#doing);
+        stream.end(); // nobody reads any more; without it the stream would stay half open
+      });
       stream.on("close", () => this.#close(stream.rstCode));
     } catch (error) {
       // Node refuses to make requests on a session that has been told to go away.
@@ -107,7 +113,7 @@ export class GrpcCall<I extends DescMessage, O extends DescMessage> implements G
     const stream = this.#stream;
     try {
       if (stream !== undefined) yield* this.#messages(stream, frames);
-      await this.#over.promise;
+      if (this.#status === undefined) await this.#over.promise;
     } finally {
       if (stream?.closed === false) stream.close(constants.NGHTTP2_CANCEL);
     }
@@ -151,10 +157,11 @@ export class GrpcCall<I extends DescMessage, O extends DescMessage> implements G
   readonly #onAbort = (): void => {
     const error = StatusError.from(this.#signal?.reason, this.#doing);
     // A reason without a class of its own is still a cancellation.
-    this.#abandon(error.code === Code.Unknown ? new StatusError(Code.Canceled, error.message, { cause: error }) : error);
+    this.fail(error.code === Code.Unknown ? new StatusError(Code.Canceled, error.message, { cause: error }) : error);
   };
 
-  #abandon(reason: StatusError): void {
+  /** Gives the call up, unless it has ended. */
+  fail(reason: StatusError): void {
     this.#status ??= reason;
     if (this.#stream === undefined) this.#close(0);
     else this.#stream.close(constants.NGHTTP2_CANCEL);

@@ -1,7 +1,13 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import type { Duplex } from "node:stream";
 
-import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { type CallSession, GrpcCall } from "./grpc-call.ts";
@@ -18,7 +24,7 @@ export function openGrpcConnection(socket: Duplex): GrpcConnection {
 class Connection implements GrpcConnection, CallSession {
   readonly http: ClientHttp2Session;
   readonly closed: Promise<StatusError>;
-  failure: StatusError | undefined;
+  #failure: StatusError | undefined;
   #why = "by the peer";
 
   constructor(socket: Duplex) {
@@ -28,10 +34,15 @@ class Connection implements GrpcConnection, CallSession {
     this.http.on("error", (error) => (this.#why = error.message));
     socket.on("error", (error) => (this.#why = error.message));
     // A peer that says so takes no new calls; those that run may end.
-    this.http.on("goaway", () => (this.failure ??= this.#lost("the peer goes away")));
-    const end = (): void => resolve((this.failure ??= this.#lost(`closed ${this.#why}`)));
+    this.http.on("goaway", () => (this.#failure ??= this.#lost("the peer goes away")));
+    const end = (): void => resolve((this.#failure ??= this.#lost(`closed ${this.#why}`)));
     this.http.on("close", end);
     if (socket.destroyed) queueMicrotask(end);
+  }
+
+  /** Streams are told of their end before the session is. */
+  get failure(): StatusError | undefined {
+    return this.http.destroyed ? (this.#failure ??= this.#lost(`closed ${this.#why}`)) : this.#failure;
   }
 
   async unary<I extends DescMessage, O extends DescMessage>(
@@ -40,10 +51,9 @@ class Connection implements GrpcConnection, CallSession {
     options: ConnectionCallOptions = {},
   ): Promise<MessageShape<O>> {
     const call = new GrpcCall<I, O>(this, method, options);
-    // The answer tells what became of a request that could not be sent.
     call.send(request).then(
-      () => void call.closeSend(),
-      () => undefined,
+      () => call.closeSend(),
+      (error: StatusError) => call.fail(error),
     );
     return await call.answer();
   }
@@ -57,7 +67,7 @@ class Connection implements GrpcConnection, CallSession {
 
   async close(): Promise<void> {
     this.#why = "by this side";
-    this.failure ??= this.#lost(`closed ${this.#why}`);
+    this.#failure ??= this.#lost(`closed ${this.#why}`);
     this.http.destroy();
     await this.closed;
   }
