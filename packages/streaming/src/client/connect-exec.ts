@@ -51,6 +51,7 @@ async function joinStreams(connection: SpdyConnection, streams: ExecClientStream
   const opened: SpdyStream[] = [];
   const open = (type: string): SpdyStream => {
     const stream = connection.open(new Map([["streamtype", type]]));
+    stream.takeResetAsEnd();
     opened.push(stream);
     return stream;
   };

@@ -106,6 +106,20 @@ test("a refused, a reset and a lost stream each tell their user", async () => {
   await rejects(reading, { code: Code.Unavailable });
 });
 
+test("a reset is the end of a stream where that is asked for, after all that came before it", async () => {
+  using pair = connectPair((stream) => {
+    stream.reply();
+    stream.write("last words", () => stream.destroy());
+  });
+  const strict = pair.client.open(headers);
+  await rejects(text(strict), { code: Code.Canceled });
+  const tolerant = pair.client.open(headers);
+  tolerant.takeResetAsEnd();
+  while (!tolerant.resetByPeer) await new Promise((resolve) => setImmediate(resolve));
+  tolerant.write("nobody reads this");
+  equal(await text(tolerant), "last words");
+});
+
 test("streams beyond the limit are refused, and room comes back", async () => {
   const streams: SpdyStream[] = [];
   using pair = connectPair((stream) => {

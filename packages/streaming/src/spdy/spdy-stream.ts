@@ -36,6 +36,7 @@ export class SpdyStream extends Duplex {
   readonly #link: StreamLink;
   readonly #acceptance = Promise.withResolvers<void>();
   #discarding = false;
+  #resetIsEnd = false;
   #endReceived = false;
   #resetReceived = false;
   #resetSent = false;
@@ -73,6 +74,14 @@ export class SpdyStream extends Duplex {
     this.resume();
   }
 
+  /**
+   * From now on a reset by the peer that gives no fault as its reason ends reading, after what has arrived: servers in Go reset all streams
+   * of a session that is over instead of ending each.
+   */
+  takeResetAsEnd(): void {
+    this.#resetIsEnd = true;
+  }
+
   /** @internal The peer took the stream. */
   acceptReceived(): void {
     this.#acceptance.resolve();
@@ -91,6 +100,12 @@ export class SpdyStream extends Duplex {
   resetReceived(status: number): void {
     this.#resetReceived = true;
     this.#resetSent = true; // nothing more may be said about it
+    if (this.#resetIsEnd && status === ResetStatus.Cancel) {
+      if (this.readableEnded) this.destroy();
+      else this.once("end", () => this.destroy());
+      this.deliver(Buffer.alloc(0), true);
+      return;
+    }
     this.destroy(new StatusError(Code.Canceled, `SPDY stream ${this.id}: reset by the peer with status ${status}`));
   }
 
@@ -114,6 +129,7 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    if (this.#resetReceived) return done(); // nobody reads it any more
     let sent = 0;
     while (chunk.length - sent > maxFrameBytes) {
       this.#link.sendData(this.id, chunk.subarray(sent, sent + maxFrameBytes), false, () => {});
@@ -123,6 +139,7 @@ export class SpdyStream extends Duplex {
   }
 
   override _final(done: () => void): void {
+    if (this.#resetReceived) return done();
     this.#link.sendData(this.id, Buffer.alloc(0), true, done);
   }
 

@@ -1,4 +1,4 @@
-import type { CriClient } from "@crib/cri-client";
+import { type CriClient, waitForExit } from "@crib/cri-client";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { type Inventory, podPath } from "../find-container.ts";
@@ -7,7 +7,6 @@ import { removePod } from "../pods/end-pod.ts";
 import { ensureImage, type PresentImage, type PullPolicy } from "../pods/ensure-image.ts";
 import { manifestLabel } from "../pods/pod-labels.ts";
 import { createContainer, type RunningPod, runPod, startContainer } from "../pods/run-pod.ts";
-import { waitForExit } from "../pods/wait-for-exit.ts";
 import { containerRequest } from "./container-request.ts";
 import type { ContainerManifest, PodManifest } from "./pod-manifest.ts";
 import { podRequest } from "./pod-request.ts";

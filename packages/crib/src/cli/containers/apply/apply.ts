@@ -1,14 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
-import type { CriClient } from "@crib/cri-client";
+import { type CriClient, waitForExit } from "@crib/cri-client";
 import { StatusError } from "@crib/errdefs";
 
 import { type EndpointOptions, withClient } from "../../endpoint.ts";
 import { ExitCode } from "../../exit-code.ts";
 import { escapeControls } from "../../print-json.ts";
 import { listInventory } from "../find-container.ts";
-import { waitForExit } from "../pods/wait-for-exit.ts";
 import { takeEndSignals } from "../streams/end-signals.ts";
 import { type Applied, applyManifest } from "./apply-manifest.ts";
 import { type ReadManifest, readManifests } from "./read-manifests.ts";

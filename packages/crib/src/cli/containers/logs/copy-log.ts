@@ -1,6 +1,6 @@
+import { followFile, type FollowOptions, LogDecoder, type LogEntry } from "@crib/cri-client";
+
 import { writeOutput } from "../streams/write-output.ts";
-import { followFile, type FollowOptions } from "./follow-file.ts";
-import { LogDecoder, type LogEntry } from "./log-decoder.ts";
 
 const lineFeed = Buffer.from("\n");
 

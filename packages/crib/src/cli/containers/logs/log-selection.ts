@@ -1,4 +1,4 @@
-import type { LogEntry } from "./log-decoder.ts";
+import type { LogEntry } from "@crib/cri-client";
 
 /** Whether an entry is recent enough. Entries whose time cannot be read are. */
 export function isSince({ time }: LogEntry, sinceMs: number | undefined): boolean {

@@ -1,9 +1,9 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 
+import { LogDecoder, type LogEntry } from "@crib/cri-client";
 import { Code } from "@crib/errdefs";
 
-import { LogDecoder, type LogEntry } from "./log-decoder.ts";
 import { LastLines } from "./log-selection.ts";
 import { parseSince } from "./parse-since.ts";
 import { Timestamps } from "./timestamps.ts";

@@ -2,15 +2,13 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 
+import { followFile, LogDecoder, type LogEntry, waitForExit } from "@crib/cri-client";
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { ContainerState } from "@crib/wire/cri";
 
 import { type EndpointOptions, withClient } from "../../endpoint.ts";
 import { chooseContainer, listInventory } from "../find-container.ts";
-import { waitForExit } from "../pods/wait-for-exit.ts";
 import { writeEntries } from "./copy-log.ts";
-import { followFile } from "./follow-file.ts";
-import { LogDecoder, type LogEntry } from "./log-decoder.ts";
 import { isSince, LastLines } from "./log-selection.ts";
 import { parseSince, parseTail } from "./parse-since.ts";
 import { rotatedFiles } from "./rotated-files.ts";

@@ -1,5 +1,4 @@
-import { followFile } from "./follow-file.ts";
-import { LogDecoder } from "./log-decoder.ts";
+import { followFile, LogDecoder } from "@crib/cri-client";
 
 const lineFeed = Buffer.from("\n");
 

@@ -1,4 +1,4 @@
-import type { LogEntry } from "./log-decoder.ts";
+import type { LogEntry } from "@crib/cri-client";
 
 /** Puts the time in front of each line: that of its first part. */
 export class Timestamps {

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { CriClient } from "@crib/cri-client";
+import { type ContainerEnd, type CriClient, waitForExit } from "@crib/cri-client";
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { connectExec } from "@crib/streaming";
 
 import { copyLog } from "../logs/copy-log.ts";
 import { readWholeLog } from "../logs/read-whole-log.ts";
-import { type ContainerEnd, waitForExit } from "../pods/wait-for-exit.ts";
 import { type Terminal, takeTerminal } from "../streams/terminal.ts";
 import { CaughtUpOutput } from "./caught-up-output.ts";
 

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { CriClient } from "@crib/cri-client";
 import { Code, hasCode } from "@crib/errdefs";
 import { ContainerState } from "@crib/wire/cri";
+
+import type { CriClient } from "../connect-cri.ts";
 
 /** How a container ended. */
 export interface ContainerEnd {
