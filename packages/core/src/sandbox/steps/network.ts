@@ -40,7 +40,7 @@ export async function attach(context: SandboxStepContext): Promise<Partial<Sandb
     const network = networks[index];
     if (network && network !== loopback) attached.push({ ifName: network.ifName, result: attempt.value });
   }
-  const { ip, additionalIps } = podAddresses(mergeResults(attached), deps.ipPreference);
+  const { ip, additionalIps } = podAddresses(mergeResults(attached), deps.ipPreference, attached[0]?.ifName);
   return { network: { addresses: [ip, ...additionalIps], results: attached.map(({ result }) => result) } };
 }
 
