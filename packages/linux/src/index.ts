@@ -52,6 +52,7 @@ export type { ChildExit } from "./processes/reaper.ts";
 export { type SpawnedProcess, spawnProcess, type SpawnRequest } from "./processes/spawn-process.ts";
 export { isProcessAlive, waitProcessGone } from "./processes/wait-process-gone.ts";
 export { connectInNetns, type LoopbackEndpoint } from "./sockets/connect-in-netns.ts";
+export { connectVsock, type VsockEndpoint } from "./sockets/connect-vsock.ts";
 export { type PeerCredentials, peerCredentials } from "./sockets/peer-credentials.ts";
 export { completeTree, type TreeNeeds } from "./trees/complete-tree.ts";
 export { copyTree } from "./trees/copy-tree.ts";

@@ -58,6 +58,14 @@ export const connect: Call<[fd: number, address: Uint8Array, length: number]> = 
   memory,
   "uint",
 ]);
+/** `socketpair(domain, type, protocol, fds)`; two ints are written. */
+export const socketpair: Call<[domain: number, type: number, protocol: number, fds: Uint8Array]> = declare(
+  "socketpair",
+  "int",
+  ["int", "int", "int", memory],
+);
+/** `dup3(from, to, flags)`: `to` is closed first when it is open. */
+export const dup3: Call<[from: number, to: number, flags: number]> = declare("dup3", "int", ["int", "int", "int"]);
 /** `getsockopt(fd, level, name, value, length)`. */
 export const getsockopt: Call<[fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array]> =
   declare("getsockopt", "int", ["int", "int", "int", memory, memory]);

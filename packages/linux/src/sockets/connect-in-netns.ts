@@ -1,18 +1,13 @@
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 
-import { check, errnoError } from "../libc/errno-error.ts";
-import { connect, getsockopt, poll, socket } from "../libc/libc.ts";
+import { check } from "../libc/errno-error.ts";
+import { connect, socket } from "../libc/libc.ts";
 import { withNetns } from "../namespaces/thread-namespaces.ts";
+import { SOCK_STREAM_NONBLOCK_CLOEXEC, untilConnected } from "./until-connected.ts";
 
 const families = { 4: 2, 6: 10 } as const; // AF_INET, AF_INET6
-const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2_000_000;
-const SOL_SOCKET = 1;
-const SO_ERROR = 4;
-const POLLOUT = 4;
-const slowestPollMs = 20;
 
 /** Where to connect to inside a network namespace: a port of its own loopback address. */
 export interface LoopbackEndpoint {
@@ -32,18 +27,6 @@ function loopbackAddress({ family, port }: LoopbackEndpoint): Buffer {
   return address;
 }
 
-function isSettled(fd: number, doing: string): boolean {
-  const request = Buffer.alloc(8);
-  request.writeInt32LE(fd, 0);
-  request.writeInt16LE(POLLOUT, 4);
-  if (check(poll(request, 1, 0), doing) === 0) return false;
-  const value = Buffer.alloc(4);
-  const length = Buffer.from([4, 0, 0, 0]);
-  check(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), doing);
-  if (value.readInt32LE(0) !== 0) throw errnoError(-value.readInt32LE(0), doing);
-  return true;
-}
-
 /**
  * Connects to a port on the loopback address of the network namespace pinned at `path`. Unavailable when nobody listens;
  * rejects with the signal's reason when it aborts first. The socket belongs to that namespace wherever it is used.
@@ -56,9 +39,7 @@ export async function connectInNetns(path: string, endpoint: LoopbackEndpoint, s
     const address = loopbackAddress(endpoint);
     const result = connect(fd, address, address.byteLength);
     if (result !== -constants.errno.EINPROGRESS) check(result, doing);
-    for (let pauseMs = 1; !isSettled(fd, doing); pauseMs = Math.min(pauseMs * 2, slowestPollMs)) {
-      await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
-    }
+    await untilConnected(fd, doing, signal);
     return new Socket({ fd, readable: true, writable: true });
   } catch (error) {
     closeSync(fd);
