@@ -63,7 +63,7 @@ test(
       equal(statfsSync(dir).bavail, 0);
       equal((await container.status()).state, ContainerState.CONTAINER_RUNNING);
 
-      rmSync(filler);
+      rmSync(filler, { recursive: true });
       await eventually(20_000, async () => ok((await container.log()).length > full + 20));
       ok(expectLossTold(await container.log()) > 0);
 

@@ -62,7 +62,7 @@ export async function moveToDisk(
     freeBytes: () => freeBytesOf(node.root),
     freeInodes: () => statfsSync(node.root).ffree,
     leave: (bytes) => fillFileSystem(filler, bytes),
-    giveBack: () => rmSync(filler, { force: true }),
+    giveBack: () => rmSync(filler, { recursive: true, force: true }),
     writeJournal: () => syncFile(join(node.root, "unrelated")),
     async cutPower(): Promise<void> {
       await cutOff(node.root);

@@ -1,14 +1,14 @@
-import { equal, ok, throws } from "node:assert/strict";
+import { equal, ok, rejects, throws } from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
-import { Code } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
 import { classifySqlite } from "./classify-sqlite.ts";
-import { type Database, freeingTransaction, openDatabase, transaction } from "./index.ts";
+import { type Database, freeingTransaction, freeingWork, openDatabase, transaction } from "./index.ts";
 
 async function openScratch(t: TestContext): Promise<{ readonly database: Database; readonly reserve: string }> {
   const dir = await mkdtemp(join(tmpdir(), "crib-reserve-"));
@@ -53,4 +53,20 @@ test("a full disk fails what takes room, and lets what makes room take the reser
   };
   throws(() => freeingTransaction(database, fail), /another failure/);
   equal(tries, 1);
+});
+
+test("work of several transactions that meets a full disk is begun again with the room of the reserve, once", async (t) => {
+  const { database, reserve } = await openScratch(t);
+  let tries = 0;
+  const work = async (): Promise<number> => {
+    transaction(database, () => write(database, reserve, `${++tries}`));
+    return tries;
+  };
+  equal(await freeingWork(database, work), 2);
+  ok(!existsSync(reserve));
+  const full = new StatusError(Code.ResourceExhausted, "it is still full");
+  await rejects(
+    freeingWork(database, () => Promise.reject(full)),
+    full,
+  );
 });

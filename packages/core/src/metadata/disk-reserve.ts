@@ -60,3 +60,13 @@ export function freeingTransaction<T>(database: Database, body: () => T extends 
     return transaction(database, body);
   }
 }
+
+/** As `freeingTransaction`, for work of several transactions, which must bear to be begun again. */
+export async function freeingWork<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (reason) {
+    if (!hasCode(reason, Code.ResourceExhausted) || !database.reserve.release()) throw reason;
+    return await work();
+  }
+}

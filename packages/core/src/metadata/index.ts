@@ -1,7 +1,7 @@
 export { canonicalJson, checksum } from "./canonical-json.ts";
 export { type ContainerStore, openContainerStore } from "./container-store.ts";
 export { type Database, openDatabase } from "./database.ts";
-export { type DiskReserve, freeingTransaction } from "./disk-reserve.ts";
+export { type DiskReserve, freeingTransaction, freeingWork } from "./disk-reserve.ts";
 export type { NamedRecord, NamedRecords, QuarantinedRecord } from "./named-records.ts";
 export { openRecordCopies, type RecordCopies, type SealedRecord } from "./record-copies.ts";
 export { type BadRow, openRecordTable, type RecordKind, type RecordTable } from "./record-table.ts";

@@ -91,6 +91,8 @@ export class PullLife {
       session.end(),
       syncOnCommit ? database.sync() : Promise.resolve(),
       ...[id, ...losers].map((image) => images.copy(image)),
+      // Where a removal has used it up and there was no room for another, the next one may need it by now.
+      database.reserve.restore(),
     ]);
     for (const outcome of outcomes) {
       if (outcome.status === "rejected")

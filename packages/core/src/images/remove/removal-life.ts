@@ -6,7 +6,7 @@ import type { Retries } from "../../flow/retries.ts";
 import { RowOwners } from "../../flow/row-owners.ts";
 import { FlowFailure } from "../../flow/run-flow.ts";
 import type { Database } from "../../metadata/database.ts";
-import { freeingTransaction } from "../../metadata/disk-reserve.ts";
+import { freeingTransaction, freeingWork } from "../../metadata/disk-reserve.ts";
 import type { RemovalDeps } from "../garbage/removals.ts";
 import type { ImagesLog } from "../images-options.ts";
 import type { ImageStore } from "../records/image-store.ts";
@@ -67,12 +67,13 @@ export class RemovalLife {
   }
 
   async #finish(id: Digest): Promise<void> {
-    const { database, images, rows, syncOnCommit, collect, log } = this.#options;
+    const { database, images, syncOnCommit, collect, log } = this.#options;
     if (images.find(id)?.state !== "removing") return;
     try {
       // After a power cut nothing must lead to files that had begun to go.
       if (syncOnCommit) await database.sync();
-      await rows.forward(removeImage, id, new AbortController().signal);
+      // There may have been room to say that it is to go, and none for its layers' rows.
+      await freeingWork(database, () => this.#removeFiles(id));
       freeingTransaction(database, () => {
         if (images.find(id)?.state === "removing") images.delete(id);
       });
@@ -85,9 +86,17 @@ export class RemovalLife {
     collect();
   }
 
+  async #removeFiles(id: Digest): Promise<void> {
+    try {
+      await this.#options.rows.forward(removeImage, id, new AbortController().signal);
+    } catch (reason) {
+      throw reason instanceof FlowFailure ? reason.error : reason;
+    }
+  }
+
   #keepProblem(id: Digest, reason: unknown): StatusError {
     const { retries, log } = this.#options;
-    const error = reason instanceof FlowFailure ? reason.error : StatusError.from(reason);
+    const error = StatusError.from(reason);
     const attempts = (this.#attempts.get(id) ?? 0) + 1;
     this.#attempts.set(id, attempts);
     log.warn({ imageId: id, attempts, error: error.message }, "image cannot be removed yet");
