@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Code, StatusError } from "@crib/errdefs";
 import { digestOf } from "@crib/oci-spec";
 
+import type { Snapshots } from "../../snapshots/types.ts";
 import type { PullRecord } from "../pull/types.ts";
 import { fakeImage, slices, stall } from "../testing/fake-registry.ts";
 import { ImageFixture } from "../testing/image-fixture.ts";
@@ -71,6 +72,35 @@ test("a layer that cannot be removed yet keeps nothing else, and is tried again"
   equal(node.warnings.length, 2);
 });
 
+test("a layer that has begun to go when the daemon ends goes, and the next one stays whole", async (t) => {
+  const node = await ImageFixture.open(t);
+  for (const name of ["one", "two"]) {
+    node.snapshots.commitLayer(await node.snapshots.createLayerDirectory(), digestOf(name), undefined, {
+      bytes: 1,
+      inodes: 1,
+    });
+  }
+  const snapshots: Snapshots = node.snapshots;
+  const remove = snapshots.remove.bind(snapshots);
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  snapshots.remove = async (key, signal) => {
+    begun.resolve();
+    await gate.promise;
+    signal.throwIfAborted();
+    await remove(key, signal);
+  };
+  const collection = rejects(node.images.collectGarbage(t.signal));
+  await begun.promise;
+  const closed = node.images.close();
+  // Nobody waits for it any more.
+  await collection;
+  gate.resolve();
+  await closed;
+  const { layers, directories } = await node.counts();
+  deepEqual([layers, directories], [1, 1]);
+});
+
 test("a collection beside a running pull takes nothing of it", async (t) => {
   const node = await ImageFixture.open(t);
   node.registry.tag("busybox", image);
@@ -97,14 +127,19 @@ test("what a failed pull had is kept for its next try, then goes", async (t) => 
   const node = await ImageFixture.open(t);
   node.registry.tag("busybox", image);
   const leave = new AbortController();
+  const half = Promise.withResolvers<void>();
   node.registry.answers.set(digestOf(base), ({ bytes, signal }) => ({
     chunks: (async function* () {
       yield bytes.subarray(0, 10);
-      setTimeout(() => leave.abort(), 20);
+      half.resolve();
       await stall(signal);
     })(),
   }));
-  await rejects(node.pull("busybox", {}, leave.signal));
+  const failed = rejects(node.pull("busybox", {}, leave.signal));
+  await half.promise;
+  while ((await node.counts()).blobs === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  leave.abort();
+  await failed;
   await node.images.collectGarbage(t.signal);
   const kept = await node.counts();
   ok(kept.partials > 0 && kept.blobs > 0);

@@ -18,6 +18,9 @@ export interface CollectorOptions extends RemovalDeps {
   readonly failed: (reason: unknown) => void;
 }
 
+/** Milliseconds that the removal of a layer may still take when the daemon ends. */
+const endMs = 5_000;
+
 /** How thorough a collection is. */
 export interface CollectOptions {
   /** Takes what failed pulls left too, however young. Default false. */
@@ -33,6 +36,7 @@ interface Removed {
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #closing = new AbortController();
+  readonly #ending = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
   #soon: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
@@ -62,12 +66,14 @@ export class Collector {
     this.#later = setTimeout(() => void this.#collectQuietly(), this.#options.keepPartialMs + 1_000).unref();
   }
 
-  /** Ends what runs and waits for it. */
+  /** Ends what runs and waits for it: a layer that has begun to go has no row any more, so its rest is given a while to go too. */
   async close(): Promise<void> {
     clearTimeout(this.#soon);
     clearTimeout(this.#later);
     this.#closing.abort();
+    const late = setTimeout(() => this.#ending.abort(), endMs);
     await this.#last;
+    clearTimeout(late);
   }
 
   async #collectQuietly(): Promise<void> {
@@ -142,6 +148,7 @@ export class Collector {
       this.#options,
       layers.map(({ key }) => key as Digest),
       signal,
+      this.#ending.signal,
     );
   }
 

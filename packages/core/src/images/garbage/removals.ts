@@ -33,18 +33,22 @@ export async function removeBlobs(
   return removed;
 }
 
-/** Removes those of the layers that nothing leads to, none before those that stand on it. Gives how many went. */
+/**
+ * Removes those of the layers that nothing leads to, none before those that stand on it. Gives how many went. `signal` ends it, between
+ * two layers where one that has begun to go has a signal of its own, `midway`.
+ */
 export async function removeLayers(
   { snapshots, deletions, roots }: RemovalDeps,
   candidates: readonly Digest[],
   signal: AbortSignal,
+  midway: AbortSignal = signal,
 ): Promise<number> {
   let removed = 0;
   for (const chainId of leafFirst(snapshots, candidates)) {
     signal.throwIfAborted();
     if (roots.layers().has(chainId) || !snapshots.find(chainId)) continue;
     try {
-      await deletions.run(chainId, () => snapshots.remove(chainId, signal));
+      await deletions.run(chainId, () => snapshots.remove(chainId, midway));
       removed++;
     } catch (reason) {
       // A layer that was kept, or came, meanwhile stands on it.
