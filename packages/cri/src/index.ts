@@ -1,5 +1,6 @@
 export { type CriServer, type CriServerOptions, createCriServer } from "./server.ts";
 export type {
+  BrokenHandler,
   CriDeps,
   CriLog,
   FilesystemUsage,

@@ -13,6 +13,7 @@ import {
   RuntimeService,
 } from "@crib/wire/cri";
 
+import { runcHandler } from "./testing/runc-handler.ts";
 import { podConfig, sandboxRecord } from "./testing/sandbox-record.ts";
 import { startTestServer } from "./testing/test-server.ts";
 
@@ -290,6 +291,32 @@ test("Status names handlers by name, the default one without a name, and verbose
   equal(answer.info["config"], '{"root":"/var/lib/crib"}');
   equal(answer.info["lastCNILoadStatus"], 'no network configuration in "/etc/cni/net.d"');
   equal(answer.features?.supplementalGroupsPolicy, true);
+});
+
+test("a handler that cannot run pods is not offered, and the reason is told", async () => {
+  const kata = { ...runcHandler, name: "kata" };
+  const runc = { handler: runcHandler, recursiveReadOnlyMounts: true, userNamespaces: true };
+  const handlers = { defaultName: "kata", all: [runc], broken: [{ handler: kata, reason: "its shim is missing" }] };
+  await using server = await startTestServer({ handlers });
+  const answer = await server.client.call(runtime.status, { verbose: true });
+  deepEqual(
+    answer.runtimeHandlers.map(({ name }) => name),
+    ["runc"],
+  );
+  const ready = answer.status?.conditions.find(({ type }) => type === "RuntimeReady");
+  equal(ready?.status, false);
+  equal(ready?.reason, "DefaultHandlerBroken");
+  equal(ready?.message, 'default runtime handler "kata": its shim is missing');
+  const described = JSON.parse(answer.info["handlers"] ?? "") as readonly Record<string, unknown>[];
+  deepEqual(
+    described.map(({ name, usable, reason, default: isDefault }) => [name, usable, reason, isDefault]),
+    [
+      ["kata", false, "its shim is missing", true],
+      ["runc", true, undefined, false],
+    ],
+  );
+  const run = server.client.call(runtime.runPodSandbox, { config: web });
+  await rejects(run, { code: Code.FailedPrecondition, message: /runtime handler "kata": its shim is missing/ });
 });
 
 test("RuntimeConfig tells the cgroup driver, UpdateRuntimeConfig takes pod networks", async () => {

@@ -33,11 +33,21 @@ export interface Gate {
   readonly isOpen: boolean;
 }
 
-/** The runtime handlers (RuntimeClasses) that pods may ask for. */
+/** The runtime handlers (RuntimeClasses) that pods may ask for. They may change while the daemon runs, so they are looked up each time. */
 export interface RuntimeHandlers {
   /** Name of the handler of pods that ask for none. */
   readonly defaultName: string;
+  /** Those that pods can run with. */
   readonly all: readonly OfferedHandler[];
+  /** Those that are configured and cannot run pods. Default: none. */
+  readonly broken?: readonly BrokenHandler[];
+}
+
+/** A runtime handler that cannot run pods as it is configured. */
+export interface BrokenHandler {
+  readonly handler: RuntimeHandler;
+  /** What is wrong, naming what has to be changed. */
+  readonly reason: string;
 }
 
 /** A runtime handler and what it can do. */

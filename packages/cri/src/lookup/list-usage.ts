@@ -1,5 +1,5 @@
 import type { ContainerRecord } from "@crib/core/containers";
-import type { SandboxRecord } from "@crib/core/sandbox";
+import { isReady, type SandboxRecord } from "@crib/core/sandbox";
 import type { ContainerUsage, PodUsage, UsageDetails } from "@crib/core/stats";
 import type { ContainerStatsFilter, PodSandboxStatsFilter } from "@crib/wire/cri";
 
@@ -33,7 +33,7 @@ export async function listPodUsage(
   filter: PodSandboxStatsFilter | undefined,
   signal: AbortSignal,
 ): Promise<MeasuredPod[]> {
-  const ready = listSandboxes(deps.sandboxes, filter).filter(({ state }) => state === "ready");
+  const ready = listSandboxes(deps.sandboxes, filter).filter(isReady);
   const measured = await mapParallel(ready, parallel, async (record) => {
     signal.throwIfAborted();
     const usage = await orNone(deps, { sandboxId: record.id }, signal, () => deps.stats.pod(record, signal));

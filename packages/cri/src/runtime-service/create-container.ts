@@ -1,4 +1,5 @@
 import type { ContainerRequest, Containers } from "@crib/core/containers";
+import { isReady } from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { getContainer } from "../lookup/get-container.ts";
@@ -13,7 +14,7 @@ import type { RuntimeRpc } from "./rpc.ts";
 export const createContainer: RuntimeRpc<"createContainer"> = async (deps, request, { signal }) => {
   const { containers, sandboxes, handlers } = deps;
   const sandbox = getSandbox(sandboxes, request.podSandboxId);
-  if (sandbox.state !== "ready") throw new StatusError(Code.FailedPrecondition, `sandbox "${sandbox.id}": not ready`);
+  if (!isReady(sandbox)) throw new StatusError(Code.FailedPrecondition, `sandbox "${sandbox.id}": not ready`);
   const offered = handlers.all.find(({ handler }) => handler.name === sandbox.plan.handler.name);
   const recursiveReadOnlyMounts = offered?.recursiveReadOnlyMounts ?? false;
   const checked = checkContainerRequest(request, { sandbox, recursiveReadOnlyMounts });

@@ -1,3 +1,4 @@
+import { isReady } from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { toMeasuredPodStats } from "../conversion/usage/measured-pod.ts";
@@ -8,7 +9,7 @@ import type { RuntimeRpc } from "./rpc.ts";
 /** Usage of a pod and its containers. NotFound for an unknown id, Unavailable for a pod that is not ready. */
 export const podSandboxStats: RuntimeRpc<"podSandboxStats"> = async (deps, { podSandboxId }, { signal }) => {
   const record = getSandbox(deps.sandboxes, podSandboxId);
-  if (record.state !== "ready") throw new StatusError(Code.Unavailable, `sandbox "${record.id}": not ready`);
+  if (!isReady(record)) throw new StatusError(Code.Unavailable, `sandbox "${record.id}": not ready`);
   const [usage, containers] = await Promise.all([
     deps.stats.pod(record, signal),
     podContainers(deps, record.id, signal),

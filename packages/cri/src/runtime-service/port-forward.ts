@@ -1,3 +1,4 @@
+import { isReady } from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { getSandbox } from "../lookup/get-sandbox.ts";
@@ -6,9 +7,10 @@ import type { RuntimeRpc } from "./rpc.ts";
 
 /** The URL at which a client reaches ports of the pod. NotFound; FailedPrecondition when the pod is not ready. */
 export const portForward: RuntimeRpc<"portForward"> = ({ sandboxes, execs, streaming }, { podSandboxId, port }) => {
-  const { id, state } = getSandbox(sandboxes, podSandboxId);
+  const sandbox = getSandbox(sandboxes, podSandboxId);
+  const { id } = sandbox;
   const ports = checkForwardedPorts(port);
-  if (state !== "ready") throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": not ready`);
+  if (!isReady(sandbox)) throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": not ready`);
   return {
     url: streaming.portForward({
       ports,

@@ -1,20 +1,17 @@
 import { toRuntimeHandlers } from "../conversion/runtime-handlers.ts";
-import type { CriDeps, NetworkStatus } from "../types.ts";
+import type { CriDeps, NetworkStatus, RuntimeHandlers } from "../types.ts";
 import type { RuntimeRpc } from "./rpc.ts";
 
-/** Conditions, handlers and features. Answers while recovery is still under way: RuntimeReady is false until then. */
+/**
+ * Conditions, handlers and features. Answers while recovery is still under way: RuntimeReady is false until then, and while pods
+ * that name no handler cannot run.
+ */
 export const status: RuntimeRpc<"status"> = async (deps, { verbose }, { signal }) => {
   const network = await deps.networks.status(signal);
-  const { isOpen } = deps.gate;
   return {
     status: {
       conditions: [
-        {
-          type: "RuntimeReady",
-          status: isOpen,
-          reason: isOpen ? "" : "Recovering",
-          message: isOpen ? "" : "crib is re-attaching to its pods",
-        },
+        { type: "RuntimeReady", ...runtimeCondition(deps) },
         { type: "NetworkReady", ...condition(network) },
       ],
     },
@@ -24,17 +21,46 @@ export const status: RuntimeRpc<"status"> = async (deps, { verbose }, { signal }
   };
 };
 
+function runtimeCondition({ gate, handlers }: CriDeps): { status: boolean; reason: string; message: string } {
+  if (!gate.isOpen) return { status: false, reason: "Recovering", message: "crib is re-attaching to its pods" };
+  const broken = handlers.broken?.find(({ handler }) => handler.name === handlers.defaultName);
+  if (!broken) return { status: true, reason: "", message: "" };
+  const message = `default runtime handler "${handlers.defaultName}": ${broken.reason}`;
+  return { status: false, reason: "DefaultHandlerBroken", message };
+}
+
 /** A network that is ready may still have something to say: that it lives on an older configuration. */
 function condition({ ready, reason, message }: NetworkStatus): { status: boolean; reason: string; message: string } {
   // The kubelet and its users know this reason.
   return { status: ready, reason: ready ? reason : reason || "NetworkPluginNotReady", message };
 }
 
-function describe({ config, networks, version }: CriDeps, network: NetworkStatus): Record<string, string> {
+function describe({ config, networks, version, handlers }: CriDeps, network: NetworkStatus): Record<string, string> {
   return {
     config: JSON.stringify(config ?? {}),
     cniconfig: JSON.stringify(networks.describe() ?? {}),
     lastCNILoadStatus: network.message || (network.ready ? "OK" : network.reason),
     version: JSON.stringify(version),
+    handlers: JSON.stringify(describeHandlers(handlers)),
   };
+}
+
+/** Every handler that is configured, with its controller, and what is wrong where it cannot run pods. */
+function describeHandlers({ all, broken = [], defaultName }: RuntimeHandlers): unknown {
+  const described = [
+    ...all.map(({ handler, recursiveReadOnlyMounts, userNamespaces }) => ({
+      name: handler.name,
+      controller: handler.controller,
+      usable: true,
+      features: { recursiveReadOnlyMounts, userNamespaces },
+    })),
+    ...broken.map(({ handler, reason }) => ({
+      name: handler.name,
+      controller: handler.controller,
+      usable: false,
+      reason,
+    })),
+  ];
+  const listed = described.map((one) => ({ ...one, default: one.name === defaultName }));
+  return listed.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }

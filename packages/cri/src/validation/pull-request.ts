@@ -3,6 +3,7 @@ import { parseReference } from "@crib/oci-spec";
 import { parseAuthConfig } from "@crib/registry";
 import type { AuthConfig, ImageSpec } from "@crib/wire/cri";
 
+import { offersHandler } from "../lookup/offers-handler.ts";
 import type { RuntimeHandlers } from "../types.ts";
 import { checkImageName } from "./image-name.ts";
 import { findHandler } from "./runtime-handler.ts";
@@ -18,7 +19,8 @@ export function toPullRequest(
 ): PullRequest {
   const reference = parseReference(checkImageName(image));
   const runtimeHandler = image?.runtimeHandler ?? "";
-  if (runtimeHandler !== "") findHandler(handlers, runtimeHandler);
+  // One that cannot run pods at present may well have its images pulled.
+  if (!offersHandler(handlers, runtimeHandler)) findHandler(handlers, runtimeHandler);
   const credentials = auth && parseAuthConfig(auth, reference.registry);
   return { reference, runtimeHandler, ...(credentials && { credentials }) };
 }

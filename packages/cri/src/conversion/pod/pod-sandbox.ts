@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { SandboxRecord } from "@crib/core/sandbox";
+import { isReady, type SandboxRecord } from "@crib/core/sandbox";
 import { type PodSandboxSchema, PodSandboxState } from "@crib/wire/cri";
 
 import { toNanoseconds } from "../nanoseconds.ts";
@@ -19,7 +19,7 @@ export function toPodSandbox(record: SandboxRecord): MessageInitShape<typeof Pod
 }
 
 export function toPodSandboxState(record: SandboxRecord): PodSandboxState {
-  return record.state === "ready" ? PodSandboxState.SANDBOX_READY : PodSandboxState.SANDBOX_NOTREADY;
+  return isReady(record) ? PodSandboxState.SANDBOX_READY : PodSandboxState.SANDBOX_NOTREADY;
 }
 
 /** About how many bytes a sandbox takes in a list. */

@@ -29,6 +29,7 @@ export function toSandboxInfo(record: SandboxRecord): string {
     sandboxMetadata: metadata(record),
     timings: record.runs,
     problem: record.problem,
+    unreachable: record.unreachable,
     exit: facts.exit,
     ...facts.updated,
   });
