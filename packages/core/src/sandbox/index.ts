@@ -9,6 +9,8 @@ export { isSandboxId, newInstance, newSandboxId, ownerOf } from "./sandbox-id.ts
 export { createSandboxRows, type SandboxRows } from "./sandbox-rows.ts";
 export type { SandboxDeps, StepLog } from "./steps/types.ts";
 export { createStrays, markerEnv, markerVariables, type Strays } from "./strays.ts";
+export { createGoneController, type GoneControllerOptions } from "./gone-controller.ts";
+export { isReady } from "./is-ready.ts";
 export type {
   Bandwidth,
   DnsConfig,
@@ -26,4 +28,5 @@ export type {
   SandboxProblem,
   SandboxRecord,
   SandboxState,
+  SandboxUnreachable,
 } from "./types.ts";

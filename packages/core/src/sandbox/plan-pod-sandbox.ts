@@ -26,8 +26,12 @@ const allNamespaces: NonNullable<ControllerDeclaration["pins"]> = ["net", "ipc",
 /** What planning needs to know of the daemon. */
 export interface Planning {
   readonly places: Places;
+  /** By name. Looked up at each request, since they may change while the daemon runs. */
   readonly handlers: ReadonlyMap<string, RuntimeHandler>;
+  /** Why no pod can run with a handler; undefined for one that is sound. */
+  readonly whyBroken?: (handler: string) => string | undefined;
   readonly defaultHandler: string;
+  /** By name; they may change as well. */
   readonly controllers: ReadonlyMap<string, SandboxController>;
   readonly cgroups: CgroupOwners;
   /** The networks of a handler as loaded now. Throws Unavailable with the directory and the reason when there is none. */
@@ -36,10 +40,12 @@ export interface Planning {
   readonly networkNamed: (handler: RuntimeHandler, name: string) => NetworkList;
 }
 
-/** The handler a request names. Throws InvalidArgument, naming those that exist. */
+/** The handler a request names. Throws InvalidArgument, naming those that exist, and FailedPrecondition for a broken one. */
 export function resolveHandler(planning: Planning, name: string): RuntimeHandler {
   const wanted = name === "" ? planning.defaultHandler : name;
   const handler = planning.handlers.get(wanted);
+  const fault = planning.whyBroken?.(wanted);
+  if (fault !== undefined) throw new StatusError(Code.FailedPrecondition, `runtime handler "${wanted}": ${fault}`);
   if (handler) return handler;
   const known = [...planning.handlers.keys()].toSorted().map((known) => `"${known}"`);
   throw new StatusError(

@@ -6,6 +6,7 @@ import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
 import type { PluginHooks } from "../nri/types.ts";
 import { ExitWatch } from "./exit-watch.ts";
 import { removePodSandbox, runPodSandbox, stopPodSandbox } from "./flows.ts";
+import { isReady } from "./is-ready.ts";
 import {
   planPodSandbox,
   type Planning,
@@ -101,7 +102,7 @@ export class PodSandboxService implements PodSandboxes {
         (record) =>
           isVisible(record) &&
           (filter.id === undefined || record.id.startsWith(filter.id)) &&
-          (filter.ready === undefined || filter.ready === (record.state === "ready")) &&
+          (filter.ready === undefined || filter.ready === isReady(record)) &&
           labels.every(([key, value]) => Object.hasOwn(record.plan.labels, key) && record.plan.labels[key] === value),
       );
   }
@@ -113,7 +114,7 @@ export class PodSandboxService implements PodSandboxes {
     const record = this.get(id);
     rows.change(record.id, { facts: { ...record.facts, updated: { ...record.facts.updated, ...change } } });
     await store.copy(record.id);
-    if (record.state !== "ready") return;
+    if (!isReady(record)) return;
     await resolveController(planning, record.plan.handler).update(record.id, change, signal);
     await hooks.postUpdatePodSandbox(this.get(id), signal);
   }
@@ -159,7 +160,7 @@ export class PodSandboxService implements PodSandboxes {
     const { id, state } = holder;
     const owner = this.#life.owners.find(id);
     const isSame = holder.plan.checksum === checksum;
-    if (state === "ready" || (state === "creating" && owner && !owner.undoing)) {
+    if (isReady(holder) || (state === "creating" && owner && !owner.undoing)) {
       if (!isSame) throw heldByOther(holder);
       if (owner?.flow === runPodSandbox.name) await waitFor(owner.done, signal);
       return id;

@@ -22,16 +22,21 @@ export interface SandboxRows extends FlowRows<SandboxDeps, SandboxPlan, SandboxF
   /** Commits a change of the row. Gives the new record. */
   change(
     id: string,
-    change: Partial<Pick<SandboxRecord, "state" | "problem" | "facts" | "runs">>,
-    drop?: "problem",
+    change: Partial<Pick<SandboxRecord, "state" | "problem" | "unreachable" | "facts" | "runs">>,
+    drop?: "problem" | "unreachable",
   ): SandboxRecord;
 }
 
 export function createSandboxRows({ store, ...options }: SandboxRowsOptions): SandboxRows {
   const change: SandboxRows["change"] = (id, changes, drop) => {
-    const { problem, ...rest } = store.get(id);
-    const kept = drop === "problem" || problem === undefined ? {} : { problem };
-    const record: SandboxRecord = { ...rest, ...kept, ...changes };
+    const { problem, unreachable, ...rest } = store.get(id);
+    const isReady = (changes.state ?? rest.state) === "ready";
+    const record: SandboxRecord = {
+      ...rest,
+      ...(problem && drop !== "problem" && { problem }),
+      ...(unreachable && isReady && drop !== "unreachable" && { unreachable }),
+      ...changes,
+    };
     store.replace(record);
     return record;
   };

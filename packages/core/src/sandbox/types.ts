@@ -187,6 +187,13 @@ export interface SandboxProblem {
   readonly attempts: number;
 }
 
+/** Why nothing can be done with a sandbox but to stop and remove it. */
+export interface SandboxUnreachable {
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
 /** A pod sandbox as it is stored: record and intent in one. */
 export interface SandboxRecord {
   readonly version: 1;
@@ -201,6 +208,8 @@ export interface SandboxRecord {
   readonly plan: SandboxPlan;
   readonly facts: Readonly<Partial<SandboxFacts>>;
   readonly problem?: SandboxProblem;
+  /** Set while it is `ready` as far as anybody knows, and nobody can be asked: it is shown as not ready, and stays as it is. */
+  readonly unreachable?: SandboxUnreachable;
   /** The last run of each flow over this row, oldest first. */
   readonly runs: readonly FlowRun[];
 }

@@ -43,7 +43,7 @@ export class Reattachment {
   async run(): Promise<void> {
     const pods = new Map<string, ContainerRecord[]>();
     for (const record of this.#options.rows.store.list()) {
-      if (this.#endOfOtherBoot(record)) continue;
+      if (this.#endOfOtherBoot(record) || this.#isUnreachable(record)) continue;
       if (record.state !== "running" && record.state !== "starting") continue;
       const siblings = pods.get(record.plan.sandboxId) ?? [];
       pods.set(record.plan.sandboxId, [...siblings, record]);
@@ -64,6 +64,11 @@ export class Reattachment {
     const why = bootId === thisBoot ? "its pod was lost before it was started" : "the machine was started anew";
     life.endWith(id, unknownExit(why)).catch(() => {}); // kept with the row, and retried
     return true;
+  }
+
+  /** Its pod waits for its controller, and so does it. */
+  #isUnreachable({ plan }: ContainerRecord): boolean {
+    return this.#options.rows.deps.findSandbox(plan.sandboxId)?.unreachable !== undefined;
   }
 
   async #takePod(sandboxId: string, records: readonly ContainerRecord[]): Promise<void> {

@@ -169,7 +169,7 @@ class PodsandboxController implements SandboxController {
 
   async #startPauseShim(pod: Pod, signal: AbortSignal): Promise<void> {
     const { sandbox } = pod;
-    const handler = this.#options.handlerOf(sandbox.runtimeHandler);
+    const handler = this.#options.handlerOf(sandbox.runtimeHandler, sandbox.id);
     const { runtimeType, runtimePath, options } = handler;
     const { specJson, rootfsMounts } = await preparePauseBundle(this.#options.pauseRoots, sandbox, handler, signal);
     pod.rootfsMounts = rootfsMounts;
@@ -231,14 +231,14 @@ class PodsandboxController implements SandboxController {
   /** The pod's cgroup is killed as a whole only where a pause is in it: only then did this controller fill it. */
   #cgroupPath({ hasPause, sandbox }: Pod): string | undefined {
     if (!hasPause) return undefined;
-    const isSystemd = this.#options.handlerOf(sandbox.runtimeHandler).options["SystemdCgroup"] === true;
+    const isSystemd = this.#options.handlerOf(sandbox.runtimeHandler, sandbox.id).options["SystemdCgroup"] === true;
     return podCgroupOf(ociCgroupsPath(sandbox.cgroupPath, sandbox.id, isSystemd));
   }
 
   #needsPause(sandbox: Sandbox): boolean {
     const { needsPause, handlerOf } = this.#options;
     if (needsPause !== undefined) return needsPause(sandbox);
-    return sandbox.pidMode === "pod" || handlerOf(sandbox.runtimeHandler).pause === "always";
+    return sandbox.pidMode === "pod" || handlerOf(sandbox.runtimeHandler, sandbox.id).pause === "always";
   }
 
   #get(id: string, doing: string): Pod {

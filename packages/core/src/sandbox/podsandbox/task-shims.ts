@@ -44,7 +44,7 @@ export class TaskShims {
     const { id, runtimeHandler } = pod.sandbox;
     const { handlerOf, log } = this.#options;
     const begin = async (): Promise<void> => {
-      if (handlerOf(runtimeHandler).prestart === false) return;
+      if (handlerOf(runtimeHandler, id).prestart === false) return;
       await this.endpoint(pod, new AbortController().signal);
     };
     begin().catch((error: unknown) => {
@@ -104,7 +104,7 @@ export class TaskShims {
     const { shims, handlerOf } = this.#options;
     const { id } = sandbox;
     await shims.remove(id, signal);
-    const { runtimeType, runtimePath, options } = handlerOf(sandbox.runtimeHandler);
+    const { runtimeType, runtimePath, options } = handlerOf(sandbox.runtimeHandler, id);
     const specJson = JSON.stringify(taskShimSpec(sandbox));
     return (await shims.start({ id, runtimeType, runtimePath, options, specJson }, signal)).endpoint;
   }

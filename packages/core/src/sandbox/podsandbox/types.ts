@@ -37,8 +37,8 @@ export interface PauseRoots {
 export interface PodsandboxOptions {
   readonly shims: Shims;
   readonly pauseRoots: PauseRoots;
-  /** The handler as configured now. Throws when there is none of that name. */
-  readonly handlerOf: (name: string) => PodsandboxHandler;
+  /** The handler of a pod, by its name and the pod's id. Throws when there is none. */
+  readonly handlerOf: (name: string, sandboxId: string) => PodsandboxHandler;
   /**
    * Whether a pod gets a pause process. Default: when its containers share a PID namespace, or its handler says
    * `pause = "always"`.

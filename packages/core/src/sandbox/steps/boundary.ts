@@ -1,4 +1,3 @@
-import { Code, StatusError } from "@crib/errdefs";
 import type { Sandbox, SandboxController, SandboxInstance } from "@crib/sandboxer";
 
 import type { SandboxFacts, SandboxPlan } from "../types.ts";
@@ -30,13 +29,8 @@ export async function shutdown(context: SandboxStepContext): Promise<void> {
   await context.midpoint();
 }
 
-function controllerOf({ plan, deps, id }: SandboxStepContext): SandboxController {
-  const controller = deps.controllers.get(plan.handler.controller);
-  if (controller) return controller;
-  throw new StatusError(
-    Code.FailedPrecondition,
-    `sandbox "${id}": its controller "${plan.handler.controller}" is not configured any more`,
-  );
+function controllerOf({ plan, deps }: SandboxStepContext): SandboxController {
+  return deps.controllers.get(plan.handler.controller) ?? deps.gone;
 }
 
 /** The pod as controllers are told of it. */

@@ -17,7 +17,10 @@ export interface SandboxDeps {
   /** The CNI library; it marks every plugin with the row that it runs for. */
   readonly cni: Cni;
   readonly ipPreference: "ipv4" | "ipv6" | "cni";
+  /** By name; they may change while the daemon runs. */
   readonly controllers: ReadonlyMap<string, SandboxController>;
+  /** Ends pods whose controller is not among them. */
+  readonly gone: SandboxController;
   readonly cgroups: CgroupOwners;
   readonly containers: PodContainers;
   readonly hooks: PluginHooks;
