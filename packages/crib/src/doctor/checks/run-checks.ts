@@ -3,6 +3,7 @@ import { StatusError } from "@crib/errdefs";
 import type { DaemonConfig } from "../../daemon/config/types.ts";
 import { answers } from "./daemon/answers.ts";
 import { directories } from "./daemon/directories.ts";
+import { records } from "./daemon/records.ts";
 import { capabilities } from "./host/capabilities.ts";
 import { cgroups } from "./host/cgroups.ts";
 import { kernel } from "./host/kernel.ts";
@@ -35,6 +36,7 @@ const checks: readonly Check[] = [
   forwarding,
   packetFilter,
   directories,
+  records,
   storage,
   registries,
   answers,
