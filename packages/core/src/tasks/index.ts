@@ -1,3 +1,13 @@
+export { connectAddress } from "./endpoints/connect-address.ts";
+export {
+  connectRpc,
+  namespaceHeaders,
+  type RpcCallOptions,
+  type RpcClient,
+  type RpcStream,
+} from "./endpoints/connect-rpc.ts";
+export { connectTasks, hasHostPids, type TasksConnection, type TasksDial } from "./endpoints/connect-tasks.ts";
+export { type Address, parseAddress } from "./endpoints/parse-address.ts";
 export { createShims } from "./shims.ts";
 export { createTaskDeleter, type OrphanedTask, type TaskDeleter, type TaskRuntime } from "./delete-task.ts";
 export { findRuntimeBinary, type RuntimeName, type RuntimeSearch, shimFileName } from "./runtime-binary.ts";

@@ -41,8 +41,7 @@ suite("shims", { concurrency: 4 }, () => {
       /signal/,
     ],
     ["names a socket that is not there", "echo unix:///nonexistent/socket", Code.NotFound, /nobody listens/],
-    ["speaks gRPC", `echo '{"version":3,"address":"unix:///x","protocol":"grpc"}'`, Code.Unimplemented, /ttrpc/],
-    ["is in a machine", `echo '{"version":3,"address":"vsock://3:1024"}'`, Code.Unimplemented, /unix sockets/],
+    ["is in a machine", `echo '{"version":3,"address":"vsock://3:1024"}'`, Code.FailedPrecondition, /not on this host/],
   ] as const) {
     test(`a shim that ${what} fails its start and leaves nothing`, async (t) => {
       const { dir, shims, request } = await fakeShim(t, starts);

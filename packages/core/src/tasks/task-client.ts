@@ -1,12 +1,10 @@
 import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Code, StatusError, hasCode } from "@crib/errdefs";
-import type { CallOptions, TtrpcClient } from "@crib/ttrpc";
+import type { TaskEndpoint } from "@crib/sandboxer";
 import { TaskV2, TaskV3 } from "@crib/wire/task";
 
+import { namespaceHeaders, type RpcClient } from "./endpoints/connect-rpc.ts";
 import type { TaskCall, TaskClient } from "./types.ts";
-
-/** The key that names the containerd namespace in ttrpc metadata. */
-const namespaceKey = "containerd-namespace-ttrpc";
 
 type MethodName = keyof typeof TaskV2.method;
 type Input<M extends MethodName> = (typeof TaskV2.method)[M]["input"];
@@ -34,7 +32,9 @@ const deadlines: Partial<Record<MethodName, number>> = {
 
 /** What a task client is made over. */
 export interface TaskConnection {
-  readonly client: Pick<TtrpcClient, "unary">;
+  readonly client: Pick<RpcClient, "unary">;
+  /** Default: ttrpc. */
+  readonly protocol?: TaskEndpoint["protocol"];
   /** 2 or 3, as the shim said at its start. */
   readonly version: number;
   /** Sent with every call: shims other than runc's know it from nowhere else. */
@@ -43,7 +43,7 @@ export interface TaskConnection {
   readonly id: string;
 }
 
-/** The task service at the other end of a ttrpc connection. */
+/** The task service at the other end of a connection. */
 export function createTaskClient(connection: TaskConnection): TaskClient {
   const caller = new Caller(connection);
   const call = caller.call.bind(caller);
@@ -122,12 +122,12 @@ class Caller {
     signal: AbortSignal,
     options: TaskCall | undefined,
   ): Promise<MessageShape<Output<M>>> {
-    const { client, namespace } = this.#connection;
+    const { client, namespace, protocol = "ttrpc" } = this.#connection;
     const timeoutMs = options?.timeoutMs ?? deadlines[method];
-    const callOptions: CallOptions = {
+    const callOptions = {
       signal,
       timeoutMs: timeoutMs === Infinity ? undefined : timeoutMs,
-      metadata: [[namespaceKey, namespace]],
+      metadata: [[namespaceHeaders[protocol], namespace] as const],
     };
     try {
       return (await client.unary(descriptor(version, method), request, callOptions)) as MessageShape<Output<M>>;

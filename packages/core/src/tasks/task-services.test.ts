@@ -111,10 +111,10 @@ test("a controller that hangs, or has no such pod, is an error of the call", asy
   await rejects(createTaskServices({ controllerOf }).of("a", never), { code: Code.NotFound });
 });
 
-test("an endpoint that is not spoken yet is Unimplemented", async () => {
-  const grpc: TaskEndpoint = { protocol: "grpc", address: "vsock://3:1024", version: 3 };
-  const services = createTaskServices({ controllerOf: () => ({ endpoint: async () => grpc }) });
-  await rejects(services.of("a", never), { code: Code.Unimplemented });
+test("an endpoint whose address cannot be read is InvalidArgument", async () => {
+  const odd: TaskEndpoint = { protocol: "grpc", address: "tcp://10.0.0.1:1024", version: 3 };
+  const services = createTaskServices({ controllerOf: () => ({ endpoint: async () => odd }) });
+  await rejects(services.of("a", never), { code: Code.InvalidArgument });
 });
 
 test("forget closes the connection, or the dial that is under way, and the pod can be asked for again", async () => {

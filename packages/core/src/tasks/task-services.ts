@@ -4,7 +4,7 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { ProcessIdentity, SandboxController, TaskEndpoint } from "@crib/sandboxer";
 
 import { Budget, waitFor } from "../flow/index.ts";
-import { connectShim } from "./shim-connection.ts";
+import { connectTasks } from "./endpoints/connect-tasks.ts";
 import type { TaskClient, TaskService, TaskServices } from "./types.ts";
 
 /** One open connection to a task service, whatever it runs over. */
@@ -39,7 +39,7 @@ export interface TaskServicesOptions {
   readonly connectMs?: number;
   /** For all of it, the start of a shim included, in milliseconds. Default 30,000. */
   readonly openMs?: number;
-  /** Default: ttrpc over unix sockets. */
+  /** Default: either protocol over unix sockets and those of virtual machines. */
   readonly dial?: TaskDialer;
 }
 
@@ -124,7 +124,7 @@ class TaskServicesOfDaemon implements TaskServices {
   }
 
   async #connect(sandboxId: string, leaving: AbortSignal, signal: AbortSignal): Promise<TaskService> {
-    const { controllerOf, dial = dialShim, namespace = "k8s.io", connectMs = 5_000 } = this.#options;
+    const { controllerOf, dial = dialTasks, namespace = "k8s.io", connectMs = 5_000 } = this.#options;
     const endpoint = await waitFor(controllerOf(sandboxId).endpoint(sandboxId, signal), signal);
     const link = await dial({ id: sandboxId, endpoint, namespace, timeoutMs: connectMs }, signal);
     const close = (): void => void link.close();
@@ -138,7 +138,7 @@ class TaskServicesOfDaemon implements TaskServices {
   }
 }
 
-const dialShim: TaskDialer = async (dial, signal) => {
-  const { client, tasks, process } = await connectShim(dial, signal);
-  return { tasks, process, closed: client.closed, close: () => client.close() };
+const dialTasks: TaskDialer = async (dial, signal) => {
+  const { client, ...rest } = await connectTasks(dial, signal);
+  return { ...rest, closed: client.closed, close: () => client.close() };
 };

@@ -1,0 +1,73 @@
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { Code, StatusError } from "@crib/errdefs";
+import { openGrpcConnection } from "@crib/grpc";
+import type { TaskEndpoint } from "@crib/sandboxer";
+import { openTtrpcClient } from "@crib/ttrpc";
+
+import { Budget } from "../../flow/budget.ts";
+import { connectAddress } from "./connect-address.ts";
+
+/** What bounds one call, and what travels with it. */
+export interface RpcCallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly metadata?: Iterable<readonly [key: string, value: string]> | undefined;
+}
+
+/** The client's side of a stream both ways. To give it up, abort the signal that it was opened with. */
+export interface RpcStream<I extends DescMessage, O extends DescMessage> {
+  /** Settles when more can be sent. */
+  send(message: MessageInitShape<I>): Promise<void>;
+  closeSend(): Promise<void>;
+  readonly responses: AsyncIterableIterator<MessageShape<O>>;
+}
+
+/** One connection to the services of a pod, whichever of the two protocols it speaks. It is not made again when it is lost. */
+export interface RpcClient {
+  /** Settles, and never rejects, when the connection is lost or closed. */
+  readonly closed: Promise<StatusError>;
+  unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options?: RpcCallOptions,
+  ): Promise<MessageShape<O>>;
+  stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodBiDiStreaming<I, O>,
+    options?: RpcCallOptions,
+  ): RpcStream<I, O>;
+  /** Repeating it is harmless. */
+  close(): Promise<void>;
+}
+
+/** The header that names the containerd namespace, in each protocol. */
+export const namespaceHeaders: Readonly<Record<TaskEndpoint["protocol"], string>> = {
+  ttrpc: "containerd-namespace-ttrpc",
+  grpc: "containerd-namespace",
+};
+
+/**
+ * Connects to an endpoint, of either protocol and any transport. Errors as of `connectAddress`; DeadlineExceeded after `timeoutMs` over
+ * a unix socket. Nothing is asked of the peer.
+ */
+export async function connectRpc(
+  endpoint: Pick<TaskEndpoint, "protocol" | "address">,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<RpcClient> {
+  const doing = `connecting to "${endpoint.address}"`;
+  using budget = new Budget(doing, timeoutMs, signal);
+  try {
+    const socket = await connectAddress(endpoint.address, budget.signal);
+    return endpoint.protocol === "grpc" ? openGrpcConnection(socket) : openTtrpcClient(socket);
+  } catch (error) {
+    if (signal.aborted) throw StatusError.from(signal.reason, doing);
+    const { code, message } = StatusError.from(error);
+    throw new StatusError(code === Code.Unknown ? Code.Unavailable : code, message, { cause: error });
+  }
+}
