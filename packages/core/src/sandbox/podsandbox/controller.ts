@@ -47,6 +47,7 @@ class PodsandboxController implements SandboxController {
   async create(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
     const { id } = sandbox;
     checkTaskId(id);
+    signal.throwIfAborted();
     if (this.#pods.has(id)) throw new StatusError(Code.AlreadyExists, `creating sandbox "${id}": it exists`);
     const pod = new Pod(sandbox, this.#needsPause(sandbox));
     this.#pods.set(id, pod);

@@ -1,36 +1,15 @@
 import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
-import { suite, test, type TestContext, type TestOptions } from "node:test";
+import { suite, test, type TestContext } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import type { Sandbox, SandboxController } from "@crib/sandboxer";
+import type { NamespacePaths } from "@crib/sandboxer";
 
-/** One controller with the host around it, as the suite needs it. */
-export interface ControllerFixture extends AsyncDisposable {
-  readonly controller: SandboxController;
-  /** A sandbox with an id of its own, whose namespaces and directories exist. */
-  sandbox(): Promise<Sandbox>;
-  /**
-   * The controller of the next daemon over the same state. What the former held in memory is gone; what it started
-   * runs on. The fixture's `controller` is that one from now on.
-   */
-  restart(): Promise<SandboxController>;
-  /** Takes the boundary away as if something outside had, and leaves the controller to notice. */
-  destroyBoundary(sandbox: Sandbox): Promise<void>;
-  /**
-   * Everything on the host that belongs to a sandbox and that `shutdown` must have removed, found without the
-   * controller's code.
-   */
-  leftovers(sandbox: Sandbox): Promise<readonly string[]>;
-}
+import { type ControllerFixture, type ControllerSuiteOptions, grace, type Promising } from "./controller-fixture.ts";
+import { peerPromises } from "./peer-promises.ts";
+
+export type { ControllerFixture, ControllerPeer, ControllerSuiteOptions } from "./controller-fixture.ts";
 
 const unknownId = "f".repeat(64);
-const grace = { graceMs: 1_000 };
-
-/** What the suite has to know of an implementation. */
-export interface ControllerSuiteOptions extends TestOptions {
-  /** Whether the boundary has a process, so that it can end by itself. */
-  readonly hasProcess: boolean;
-}
 
 /** Runs the promises of `SandboxController` against one implementation. `options` may skip, with the reason. */
 export function controllerSuite(
@@ -40,7 +19,7 @@ export function controllerSuite(
 ): void {
   // They mostly wait for processes; a few at a time do not disturb each other.
   suite(label, { concurrency: 4 }, () => {
-    const promise = (name: string, body: (fixture: ControllerFixture, t: TestContext) => Promise<void>): void => {
+    const promise: Promising = (name, body) => {
       test(name, options, async (t) => {
         await using fixture = await make(t);
         await body(fixture, t);
@@ -54,7 +33,11 @@ export function controllerSuite(
       await controller.create(sandbox, t.signal);
       equal((await controller.status(id, { verbose: false }, t.signal)).state, "created");
       const instance = await controller.start(id, t.signal);
-      deepEqual(instance.namespaces, sandbox.namespaces);
+      for (const [kind, path] of Object.entries(sandbox.namespaces)) {
+        equal(instance.namespaces[kind as keyof NamespacePaths], path, kind);
+      }
+      // What crib did not make, containers find by a path or by the process.
+      for (const kind of ["net", "ipc", "uts"] as const) ok(instance.namespaces[kind] ?? instance.process, kind);
       ok(Math.abs(Date.now() - instance.createdAt.getTime()) < 60_000);
       const status = await controller.status(id, { verbose: false }, t.signal);
       equal(status.state, "ready");
@@ -91,7 +74,7 @@ export function controllerSuite(
         controller.metrics(unknownId, t.signal),
         controller.update(unknownId, {}, t.signal),
       ];
-      for (const call of calls) await rejects(call, { code: Code.NotFound, message: new RegExp(unknownId) });
+      await Promise.all(calls.map((call) => rejects(call, { code: Code.NotFound, message: new RegExp(unknownId) })));
       await controller.stop(unknownId, grace, t.signal);
       await controller.shutdown(unknownId, t.signal);
     });
@@ -226,5 +209,79 @@ export function controllerSuite(
       await controller.shutdown(sandbox.id, t.signal);
       deepEqual(await fixture.leftovers(sandbox), []);
     });
+
+    promise("a second start, and one after the end, are refused and change nothing", async (fixture, t) => {
+      const { controller } = fixture;
+      const sandbox = await fixture.sandbox();
+      const { id } = sandbox;
+      await controller.create(sandbox, t.signal);
+      const starts = await Promise.allSettled([controller.start(id, t.signal), controller.start(id, t.signal)]);
+      equal(starts.filter(({ status }) => status === "fulfilled").length, 1);
+      await rejects(controller.start(id, t.signal), { code: Code.FailedPrecondition });
+      equal((await controller.status(id, { verbose: false }, t.signal)).state, "ready");
+      await controller.stop(id, grace, t.signal);
+      await rejects(controller.start(id, t.signal), { code: Code.FailedPrecondition });
+      equal((await controller.status(id, { verbose: false }, t.signal)).state, "exited");
+      await controller.shutdown(id, t.signal);
+      await rejects(controller.start(id, t.signal), { code: Code.NotFound });
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+
+    promise("of two creates at a time one is refused", async (fixture, t) => {
+      const { controller } = fixture;
+      const sandbox = await fixture.sandbox();
+      const creates = await Promise.allSettled([
+        controller.create(sandbox, t.signal),
+        controller.create(sandbox, t.signal),
+      ]);
+      equal(creates.filter(({ status }) => status === "fulfilled").length, 1);
+      await controller.start(sandbox.id, t.signal);
+      await controller.shutdown(sandbox.id, t.signal);
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+
+    promise("stop and shutdown come many at a time, and those who wait are told", async (fixture, t) => {
+      const { controller } = fixture;
+      const sandbox = await fixture.sandbox();
+      const { id } = sandbox;
+      await controller.create(sandbox, t.signal);
+      await controller.start(id, t.signal);
+      const wait = controller.wait(id, t.signal);
+      await Promise.all([controller.stop(id, grace, t.signal), controller.stop(id, grace, t.signal)]);
+      await Promise.all([controller.shutdown(id, t.signal), controller.shutdown(id, t.signal)]);
+      await wait;
+      await controller.stop(id, grace, t.signal);
+      for (const call of [controller.wait(id, t.signal), controller.endpoint(id, t.signal)]) {
+        await rejects(call, { code: Code.NotFound });
+      }
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+
+    promise("a shutdown without a stop ends what runs, and the wait", async (fixture, t) => {
+      const { controller } = fixture;
+      const sandbox = await fixture.sandbox();
+      await controller.create(sandbox, t.signal);
+      await controller.start(sandbox.id, t.signal);
+      const wait = controller.wait(sandbox.id, t.signal);
+      await controller.shutdown(sandbox.id, t.signal);
+      await wait;
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+
+    promise("a call that is given up before it begins does nothing", async (fixture, t) => {
+      const { controller } = fixture;
+      const sandbox = await fixture.sandbox();
+      const given = AbortSignal.abort();
+      await rejects(controller.create(sandbox, given));
+      await controller.create(sandbox, t.signal);
+      await rejects(controller.start(sandbox.id, given));
+      await controller.start(sandbox.id, t.signal);
+      await rejects(controller.wait(sandbox.id, given));
+      equal((await controller.status(sandbox.id, { verbose: false }, t.signal)).state, "ready");
+      await controller.shutdown(sandbox.id, t.signal);
+      deepEqual(await fixture.leftovers(sandbox), []);
+    });
+
+    peerPromises(promise, options);
   });
 }

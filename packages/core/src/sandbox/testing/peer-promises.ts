@@ -1,0 +1,82 @@
+import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { Sandbox } from "@crib/sandboxer";
+
+import {
+  type ControllerFixture,
+  type ControllerPeer,
+  type ControllerSuiteOptions,
+  grace,
+  type Promising,
+} from "./controller-fixture.ts";
+
+/** What holds where another process does the work: it may die, or hang, at any time. */
+export function peerPromises(promise: Promising, { withoutPeer = "exited" }: ControllerSuiteOptions): void {
+  const withPeer: (name: string, body: (it: PeerCase, t: TestContext) => Promise<void>) => void = (name, body) =>
+    promise(name, async (fixture, t) => {
+      const { peer } = fixture;
+      if (peer === undefined) return t.skip("no peer");
+      const sandbox = await fixture.sandbox();
+      await fixture.controller.create(sandbox, t.signal);
+      await body({ fixture, peer, sandbox }, t);
+    });
+
+  withPeer("a peer that dies before the start fails it, and leaves nothing", async ({ fixture, peer, sandbox }, t) => {
+    const { controller } = fixture;
+    await peer.kill(sandbox);
+    await rejects(controller.start(sandbox.id, t.signal));
+    await controller.stop(sandbox.id, grace, t.signal);
+    await controller.shutdown(sandbox.id, t.signal);
+    deepEqual(await fixture.leftovers(sandbox), []);
+  });
+
+  withPeer(`a ready sandbox whose peer dies is ${withoutPeer} at once`, async ({ fixture, peer, sandbox }, t) => {
+    const { controller } = fixture;
+    await controller.start(sandbox.id, t.signal);
+    const wait = controller.wait(sandbox.id, t.signal);
+    await peer.kill(sandbox);
+    const end = performance.now() + 1_000;
+    const state = async (): Promise<string> =>
+      (await controller.status(sandbox.id, { verbose: false }, t.signal)).state;
+    while ((await state()) !== withoutPeer && performance.now() < end) await delay(10);
+    equal(await state(), withoutPeer);
+    if (withoutPeer === "exited") notEqual((await wait).exitCode, 0);
+    await controller.stop(sandbox.id, grace, t.signal);
+    await controller.shutdown(sandbox.id, t.signal);
+    await wait;
+    deepEqual(await fixture.leftovers(sandbox), []);
+  });
+
+  withPeer("a peer that hangs holds up neither status nor the end", async ({ fixture, peer, sandbox }, t) => {
+    const { controller } = fixture;
+    await controller.start(sandbox.id, t.signal);
+    using _frozen = await peer.freeze(sandbox);
+    const asked = performance.now();
+    await controller.status(sandbox.id, { verbose: false }, t.signal);
+    ok(performance.now() - asked < 1_000, "status waits for the peer");
+    await controller.stop(sandbox.id, { graceMs: 100 }, t.signal);
+    await controller.shutdown(sandbox.id, t.signal);
+    deepEqual(await fixture.leftovers(sandbox), []);
+  });
+
+  withPeer("a peer that hangs does not hold up the start of a daemon", async ({ fixture, peer, sandbox }, t) => {
+    const instance = await fixture.controller.start(sandbox.id, t.signal);
+    const next = await fixture.restart();
+    using _frozen = await peer.freeze(sandbox);
+    const begun = performance.now();
+    await next.adopt(sandbox, instance, t.signal).catch(() => undefined);
+    ok(performance.now() - begun < 5_000, "the daemon waits for the peer");
+    await next.stop(sandbox.id, { graceMs: 100 }, t.signal);
+    await next.shutdown(sandbox.id, t.signal);
+    deepEqual(await fixture.leftovers(sandbox), []);
+  });
+}
+
+/** A sandbox that was created, and the peer behind it. */
+interface PeerCase {
+  readonly fixture: ControllerFixture;
+  readonly peer: ControllerPeer;
+  readonly sandbox: Sandbox;
+}
