@@ -74,7 +74,7 @@ async function count(container: Container): Promise<number> {
 
 async function untilCounting(container: Container): Promise<void> {
   const before = await count(container);
-  await eventually(10_000, async () => ok((await count(container)) > before));
+  await eventually(30_000, async () => ok((await count(container)) > before));
 }
 
 test("a checkpoint is an archive that tools know, and the container runs on", needsRoot, async (t) => {
@@ -147,7 +147,7 @@ test("a CRIU that hangs holds up neither the request nor the container's end", n
   deepEqual(leftovers(nodes, container, location), [false, false]);
   const making = checkpoint(nodes, container, location);
   const ended = rejects(making, { code: Code.Canceled });
-  await eventually(5_000, () => ok(existsSync(location)));
+  await eventually(30_000, () => ok(existsSync(location)));
   await container.stop(0);
   await ended;
   deepEqual(leftovers(nodes, container, location), [false, false]);
@@ -161,7 +161,7 @@ test("a daemon that is killed meanwhile takes back what it had begun", needsRoot
   await untilCounting(container);
   const location = join(node.root, "checkpoint.tar");
   const lost = rejects(checkpoint(nodes, container, location));
-  await eventually(5_000, () => ok(existsSync(join(criu, "asked"))));
+  await eventually(30_000, () => ok(existsSync(join(criu, "asked"))));
   await node.kill();
   await lost;
   await node.restart();

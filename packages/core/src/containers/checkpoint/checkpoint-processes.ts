@@ -6,6 +6,7 @@ import { type ProcessStat, readProcess, signalProcess, waitProcessGone } from "@
 /** Milliseconds that CRIU has to let go of a container when the runtime that asked it has ended, and that a killed process has. */
 const patienceMs = { criu: 5_000, killed: 5_000 };
 const lookMs = 50;
+const againMs = 100;
 
 /**
  * Ends the runtime and CRIU where they are still at work in the directory of a checkpoint. The runtime is killed; CRIU then notices and puts
@@ -19,6 +20,15 @@ export async function endCheckpointProcesses(directory: string): Promise<void> {
     holders = await holdersOf(directory);
   }
   await killAll(holders);
+}
+
+/** As `endCheckpointProcesses`, again and again until `signal` is aborted: a shim that was asked may start its runtime at any time. */
+export async function keepEndingCheckpointProcesses(directory: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    // What cannot be ended now may be in a moment; whoever waits for the shim's answer learns that it does not come.
+    await endCheckpointProcesses(directory).catch(() => {});
+    await delay(againMs, undefined, { signal }).catch(() => {}); // the wait is over
+  }
 }
 
 async function killAll(processes: readonly ProcessStat[]): Promise<void> {

@@ -9,11 +9,14 @@ import type { TaskClient } from "../../tasks/types.ts";
 import type { ContainerDeps } from "../steps/types.ts";
 import type { ContainerRecord } from "../types.ts";
 import { type ArchiveOutput, openArchiveOutput, type OutputIdentity, removeArchiveOutput } from "./archive-output.ts";
-import { endCheckpointProcesses } from "./checkpoint-processes.ts";
+import { endCheckpointProcesses, keepEndingCheckpointProcesses } from "./checkpoint-processes.ts";
 import { describeContainer } from "./describe-container.ts";
 import { dumpTask, resumeTask } from "./dump-task.ts";
 import { findCriu } from "./find-criu.ts";
 import { type ArchiveMember, writeArchive } from "./write-archive.ts";
+
+/** Names the making of a checkpoint among the flows that have a row. */
+export const checkpointContainer = "CheckpointContainer";
 
 /** Milliseconds where the request names none. */
 const usualTimeoutMs = 60_000;
@@ -69,7 +72,13 @@ export class ContainerCheckpoints {
     const output = await readOutput(directory);
     if (output === undefined) return;
     await endCheckpointProcesses(directory);
-    if (record.state === "running") await this.#resume(record);
+    if (record.state === "running") {
+      // An earlier daemon may have asked for what the shim only begins now; it answers nobody before that has ended.
+      const resumed = new AbortController();
+      const ending = keepEndingCheckpointProcesses(directory, resumed.signal);
+      await this.#resume(record).finally(() => resumed.abort());
+      await ending;
+    }
     if (output) await removeArchiveOutput(output);
     await rm(directory, { recursive: true, force: true });
   }
@@ -125,7 +134,8 @@ export class ContainerCheckpoints {
     const { tasks } = await services.of(plan.sandboxId, limit);
     const at = new Date();
     try {
-      await tasks.pause(id, limit);
+      // Not given up: the shim would go on with it, and pause what runs again by then.
+      await tasks.pause(id, new AbortController().signal);
       await dumpTask(tasks, { id, images, work }, limit);
       const mappings = snapshots.find(plan.snapshotKey)?.idMappings;
       await trees.packTree(snapshots.changes(plan.snapshotKey), mappings, changes, limit);

@@ -9,7 +9,7 @@ import { CheckpointOptionsSchema } from "@crib/wire/options";
 import { Status } from "@crib/wire/task";
 
 import type { TaskClient } from "../../tasks/types.ts";
-import { endCheckpointProcesses } from "./checkpoint-processes.ts";
+import { keepEndingCheckpointProcesses } from "./checkpoint-processes.ts";
 
 /** A task to be dumped. Both directories lie in a trusted one; CRIU's images go to `images`, which it makes, its log and figures to `work`. */
 export interface TaskDump {
@@ -45,16 +45,16 @@ export async function dumpTask(tasks: TaskClient, { id, images, work }: TaskDump
   signal.throwIfAborted();
   // The call itself is not given up: the shim would go on with it.
   const patience = new AbortController();
+  const answered = new AbortController();
   let ending: Promise<void> | undefined;
   const end = (): void => {
-    ending = endCheckpointProcesses(join(images, ".."));
+    ending = keepEndingCheckpointProcesses(join(images, ".."), answered.signal);
     setTimeout(() => patience.abort(signal.reason), graceMs).unref();
   };
   signal.addEventListener("abort", end, { once: true });
   try {
     await tasks.checkpoint({ id, path: images, options: packed }, patience.signal, { timeoutMs: Infinity });
   } catch (reason) {
-    await ending;
     signal.throwIfAborted();
     const error = StatusError.from(reason);
     const why = await criuErrors(join(work, "dump.log"));
@@ -62,6 +62,7 @@ export async function dumpTask(tasks: TaskClient, { id, images, work }: TaskDump
     throw new StatusError(code, why === "" ? error.message : `${error.message}; CRIU says: ${why}`, { cause: reason });
   } finally {
     signal.removeEventListener("abort", end);
+    answered.abort();
     await ending;
   }
 }
