@@ -20,12 +20,15 @@ export { identityOf, toKernelIdentity } from "./process-identity.ts";
 export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } from "./shim-events.ts";
 export { StartTurns } from "./start-turns.ts";
 export { Turns } from "./turns.ts";
-export { defaultSocketDir, removeDeadSocket, shimSocketPath } from "./shim-socket.ts";
+export { defaultSocketDir, removeDeadSocket, shimSocketPath, unixPath } from "./shim-socket.ts";
+export { heldSockets, unixListeners } from "./unix-listeners.ts";
 export type {
+  LaunchedShim,
   RuntimeOptionValues,
   Shim,
   ShimBudgets,
   ShimDescription,
+  ShimEnd,
   Shims,
   ShimsOptions,
   ShimStart,

@@ -14,6 +14,7 @@ import { findBootstrap, readShimRecord, type ShimRecord } from "./shim-record.ts
 import { accepts, removeDeadSocket, shimSocketPath, unixPath } from "./shim-socket.ts";
 import { type ShimsContext, shimEnvironment } from "./shims-context.ts";
 import { runShimDelete } from "./start-shim.ts";
+import type { ShimEnd } from "./types.ts";
 
 /** What is known of a shim that is to go; each part may be missing. */
 interface Remains {
@@ -35,10 +36,13 @@ export async function removeShim(
   id: string,
   open: ShimConnection | undefined,
   signal: AbortSignal,
+  end?: ShimEnd,
 ): Promise<void> {
   const remains = await examine(context, id, open);
   if (remains === undefined) return;
-  const isGone = await endPolitely(context, remains, open, signal);
+  const isGone = remains.record.isLaunched
+    ? await endLaunched(context, remains, signal, end)
+    : await endPolitely(context, remains, open, signal);
   if (!isGone) await endByForce(context, remains, signal);
   for (const path of remains.sockets) await removeDeadSocket(path, signal);
   await removeBundle(context.stateDir, id, (path) => umountTree(path, { timeoutMs: context.budgets.kill }));
@@ -110,6 +114,28 @@ async function endPolitely(
   } finally {
     await connection?.client.close();
   }
+}
+
+/**
+ * Has a launched shim asked by those who talk to it. True when it is gone; then what it has started and left, a virtual machine for
+ * instance, is ended as well: it had its time.
+ */
+async function endLaunched(
+  context: ShimsContext,
+  remains: Remains,
+  signal: AbortSignal,
+  end: ShimEnd | undefined,
+): Promise<boolean> {
+  const { id } = remains;
+  const { budgets, instance, log } = context;
+  try {
+    if (end === undefined || !(await end(signal))) return false;
+  } catch (error) {
+    log("warn", "shim does not end by itself", { taskId: id, error: (error as Error).message });
+    return false;
+  }
+  await killStrays(id, instance, budgets.kill, signal);
+  return true;
 }
 
 async function dial(context: ShimsContext, remains: Remains, signal: AbortSignal): Promise<ShimConnection | undefined> {

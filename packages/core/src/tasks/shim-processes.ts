@@ -1,8 +1,10 @@
+import { readFile } from "node:fs/promises";
+
 import { Code, StatusError } from "@crib/errdefs";
 import { findProcessesByEnv, isProcessAlive, signalProcess, waitProcessGone } from "@crib/linux";
 import type { ProcessIdentity } from "@crib/sandboxer";
 
-import { toKernelIdentity } from "./process-identity.ts";
+import { identityOf, toKernelIdentity } from "./process-identity.ts";
 
 /**
  * In the environment of all that is started for a task's shim, which the shim and its children inherit; containers do
@@ -44,6 +46,16 @@ export async function killStrays(id: string, instance: string, timeoutMs: number
 /** The value of the marker: the same id may exist in two daemons that were given the same data. */
 export function markerValue(id: string, instance: string): string {
   return `${instance}/${id}`;
+}
+
+/** The process that has this pid now, if it carries the marker; undefined otherwise. */
+export async function findMarkedProcess(pid: number, marker: string): Promise<ProcessIdentity | undefined> {
+  const before = identityOf(pid);
+  if (before === undefined) return undefined;
+  const environ = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+  if (!environ.split("\0").includes(`${shimMarker}=${marker}`)) return undefined;
+  // Nobody has taken the number meanwhile, so the variables were its own.
+  return identityOf(pid)?.startTime === before.startTime ? before : undefined;
 }
 
 async function findStrays(id: string, instance: string): Promise<Awaited<ReturnType<typeof findProcessesByEnv>>> {

@@ -13,8 +13,10 @@ export interface ShimRecord {
   readonly binary: string;
   /** The socket a runc shim will make, known before it is started. */
   readonly socket: string;
-  /** The server, once it has answered. */
+  /** The server, once it is known. */
   readonly process?: ProcessIdentity;
+  /** Launched only: its pod's controller talks to it, and knows how to end it. */
+  readonly isLaunched?: boolean;
 }
 
 /** Writes the record: before the shim is started, and again with its process. */

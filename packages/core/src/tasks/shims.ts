@@ -1,30 +1,23 @@
 import { join } from "node:path";
 
 import { Code, StatusError } from "@crib/errdefs";
-import type { TaskEndpoint } from "@crib/sandboxer";
+import type { ProcessIdentity, TaskEndpoint } from "@crib/sandboxer";
 
-import { bundleFiles, bundlePath, createBundle, listBundles, readBundleFile, writeBundleFile } from "./bundle.ts";
+import { bundleFiles, bundlePath, createBundle, listBundles, readBundleFile } from "./bundle.ts";
 import { removeShim } from "./remove-shim.ts";
 import { findRuntimeBinary } from "./runtime-binary.ts";
 import { packRuntimeOptions } from "./runtime-options.ts";
-import { ShimCgroup } from "./shim-cgroup.ts";
 import { connectShim, type ShimConnection } from "./shim-connection.ts";
 import { ShimLog } from "./shim-log.ts";
-import {
-  findBootstrap,
-  readBootstrap,
-  readShimRecord,
-  type ShimRecord,
-  writeBootstrap,
-  writeShimRecord,
-} from "./shim-record.ts";
+import { findMarkedProcess, killProcess, killStrays, markerValue } from "./shim-processes.ts";
+import { findBootstrap, readBootstrap, readShimRecord, type ShimRecord, writeShimRecord } from "./shim-record.ts";
+import { ShimRunner } from "./shim-runner.ts";
+import { findShimServer } from "./shim-server.ts";
 import { groupAnnotations, shimSocketPath } from "./shim-socket.ts";
-import { encodeShimStdin, StdinForms } from "./shim-stdin.ts";
-import { resolveShimsOptions, type ShimsContext, shimEnvironment } from "./shims-context.ts";
-import { runShimStart } from "./start-shim.ts";
+import { resolveShimsOptions, type ShimsContext } from "./shims-context.ts";
 import { checkTaskId } from "./task-id.ts";
 import { Turns } from "./turns.ts";
-import type { Shim, ShimDescription, Shims, ShimsOptions, ShimStart } from "./types.ts";
+import type { LaunchedShim, Shim, ShimDescription, ShimEnd, Shims, ShimsOptions, ShimStart } from "./types.ts";
 
 /** The shims of a daemon, one bundle and one connection each. Makes nothing on the host until the first `start`. */
 export function createShims(options: ShimsOptions): Shims {
@@ -40,30 +33,64 @@ interface OpenShim {
 
 class ShimsOfDaemon implements Shims {
   readonly #context: ShimsContext;
-  readonly #cgroup: ShimCgroup;
-  readonly #stdinForms = new StdinForms();
+  readonly #runner: ShimRunner;
   readonly #open = new Map<string, OpenShim>();
+  readonly #launchedLogs = new Map<string, ShimLog>();
   readonly #turns = new Turns();
   #isClosed = false;
 
   constructor(context: ShimsContext) {
     this.#context = context;
-    this.#cgroup = new ShimCgroup(context.shimCgroup, context.log);
+    this.#runner = new ShimRunner(context);
   }
 
   async start(request: ShimStart, signal: AbortSignal): Promise<Shim> {
-    checkTaskId(request.id);
-    return await this.#turns.take(request.id, async () => {
-      signal.throwIfAborted();
-      if (this.#isClosed) throw new StatusError(Code.Canceled, `starting the shim of "${request.id}": the daemon ends`);
-      const record = await this.#plan(request);
-      const bundle = await createBundle(this.#context.stateDir, request.id, request.specJson);
+    return await this.#inNewBundle(request, signal, async (record) => {
+      const { endpoint, log } = await this.#runner.run(request, record, signal);
       try {
-        return await this.#startIn(bundle, request, record, signal);
+        const connection = await this.#connect(request.id, endpoint, signal);
+        await writeShimRecord(this.#context.stateDir, request.id, { ...record, process: connection.process });
+        return this.#keep(request.id, record, endpoint, connection, log);
       } catch (error) {
-        await this.#takeBack(request.id);
+        log.close();
         throw error;
       }
+    });
+  }
+
+  async launch(request: ShimStart, signal: AbortSignal): Promise<LaunchedShim> {
+    return await this.#inNewBundle(request, signal, async (planned) => {
+      const record = { ...planned, isLaunched: true };
+      const { endpoint, log } = await this.#runner.run(request, record, signal);
+      this.#launchedLogs.set(request.id, log);
+      return this.#launched(request.id, record, endpoint);
+    });
+  }
+
+  async recall(id: string, signal: AbortSignal): Promise<LaunchedShim> {
+    checkTaskId(id);
+    return await this.#turns.take(id, async () => {
+      signal.throwIfAborted();
+      if (this.#isClosed) throw new StatusError(Code.Canceled, `recalling the shim of "${id}": the daemon ends`);
+      const { stateDir, log } = this.#context;
+      const [endpoint, record] = [await readBootstrap(stateDir, id), await this.#record(id, "recalling")];
+      if (!this.#launchedLogs.has(id)) {
+        this.#launchedLogs.set(id, new ShimLog(join(bundlePath(stateDir, id), bundleFiles.log), id, log));
+      }
+      return this.#launched(id, record, endpoint);
+    });
+  }
+
+  async findServer(id: string, signal: AbortSignal): Promise<ProcessIdentity | undefined> {
+    checkTaskId(id);
+    return await this.#turns.take(id, async () => {
+      signal.throwIfAborted();
+      const { stateDir, instance } = this.#context;
+      const record = await this.#record(id, "finding the process of");
+      if (record.process !== undefined) return record.process;
+      const process = await findShimServer(id, instance, await readBootstrap(stateDir, id));
+      if (process !== undefined) await writeShimRecord(stateDir, id, { ...record, process });
+      return process;
     });
   }
 
@@ -76,12 +103,27 @@ class ShimsOfDaemon implements Shims {
     });
   }
 
-  async remove(id: string, signal: AbortSignal): Promise<void> {
+  async findProcess(id: string, pid: number): Promise<ProcessIdentity | undefined> {
+    return await findMarkedProcess(pid, markerValue(checkTaskId(id), this.#context.instance));
+  }
+
+  async kill(id: string, signal: AbortSignal): Promise<void> {
+    checkTaskId(id);
+    await this.#turns.take(id, async () => {
+      const { stateDir, instance, budgets } = this.#context;
+      const process = (await readShimRecord(stateDir, id))?.process;
+      if (process !== undefined) await killProcess(process, budgets.kill, signal);
+      await killStrays(id, instance, budgets.kill, signal);
+    });
+  }
+
+  async remove(id: string, signal: AbortSignal, end?: ShimEnd): Promise<void> {
     checkTaskId(id);
     await this.#turns.take(id, async () => {
       const open = this.#open.get(id);
       this.#open.delete(id); // from here on its end is no surprise
-      await removeShim(this.#context, id, open?.connection, signal);
+      await removeShim(this.#context, id, open?.connection, signal, end);
+      this.#closeLog(id);
     });
   }
 
@@ -91,6 +133,10 @@ class ShimsOfDaemon implements Shims {
 
   async spec(id: string): Promise<string | undefined> {
     return await readBundleFile(this.#context.stateDir, id, bundleFiles.spec);
+  }
+
+  async file(id: string, name: string): Promise<string | undefined> {
+    return await readBundleFile(this.#context.stateDir, id, name);
   }
 
   async describe(id: string): Promise<ShimDescription | undefined> {
@@ -115,6 +161,29 @@ class ShimsOfDaemon implements Shims {
     this.#isClosed = true;
     for (const { connection } of this.#open.values()) void connection.client.close();
     this.#open.clear();
+    for (const id of this.#launchedLogs.keys()) this.#closeLog(id);
+  }
+
+  /** Makes the bundle and does the rest in it; when that fails, all of it is taken back. */
+  async #inNewBundle<T>(
+    request: ShimStart,
+    signal: AbortSignal,
+    begin: (record: ShimRecord) => Promise<T>,
+  ): Promise<T> {
+    const { id } = request;
+    checkTaskId(id);
+    return await this.#turns.take(id, async () => {
+      signal.throwIfAborted();
+      if (this.#isClosed) throw new StatusError(Code.Canceled, `starting the shim of "${id}": the daemon ends`);
+      const record = await this.#plan(request);
+      await createBundle(this.#context.stateDir, id, request.specJson);
+      try {
+        return await begin(record);
+      } catch (error) {
+        await this.#takeBack(id);
+        throw error;
+      }
+    });
   }
 
   async #plan(request: ShimStart): Promise<ShimRecord> {
@@ -126,33 +195,21 @@ class ShimsOfDaemon implements Shims {
     return { runtimeType, options, binary, socket };
   }
 
-  async #startIn(bundle: string, request: ShimStart, record: ShimRecord, signal: AbortSignal): Promise<Shim> {
-    const { id } = request;
-    const { stateDir, namespace, daemonAddress, publishBinary, eventsAddress, budgets } = this.#context;
-    const env = { ...shimEnvironment(this.#context, id), ...request.env };
-    const log = new ShimLog(join(bundle, bundleFiles.log), id, this.#context.log);
-    try {
-      const [form, cgroupFiles] = await Promise.all([
-        this.#stdinForms.of(record.binary, env, signal),
-        this.#cgroup.files(),
-        writeShimRecord(stateDir, id, record),
-        writeBundleFile(stateDir, id, bundleFiles.binary, record.binary),
-      ]);
-      const options = packRuntimeOptions(record.runtimeType, record.options);
-      const stdin = encodeShimStdin(form, { id, namespace, eventsAddress, daemonAddress, publishBinary, options });
-      const endpoint = await runShimStart(
-        { id, binary: record.binary, bundle, namespace, daemonAddress, publishBinary, env, deadlineMs: budgets.start },
-        { stdin, cgroupFiles, refused: (file) => this.#cgroup.refused(file) },
-        signal,
-      );
-      await writeBootstrap(stateDir, id, endpoint);
-      const connection = await this.#connect(id, endpoint, signal);
-      await writeShimRecord(stateDir, id, { ...record, process: connection.process });
-      return this.#keep(id, record, endpoint, connection, log);
-    } catch (error) {
-      log.close();
-      throw error;
-    }
+  #launched(id: string, record: ShimRecord, endpoint: TaskEndpoint): LaunchedShim {
+    // One that was on its way when the daemon ended: the next daemon recalls it.
+    if (this.#isClosed) this.#closeLog(id);
+    return { id, bundle: this.bundle(id), endpoint, runtimeType: record.runtimeType, binary: record.binary };
+  }
+
+  #closeLog(id: string): void {
+    this.#launchedLogs.get(id)?.close();
+    this.#launchedLogs.delete(id);
+  }
+
+  async #record(id: string, doing: string): Promise<ShimRecord> {
+    const record = await readShimRecord(this.#context.stateDir, id);
+    if (record !== undefined) return record;
+    throw new StatusError(Code.NotFound, `${doing} the shim of "${id}": its record is missing`);
   }
 
   async #connect(id: string, endpoint: TaskEndpoint, signal: AbortSignal): Promise<ShimConnection> {
@@ -163,8 +220,7 @@ class ShimsOfDaemon implements Shims {
   async #reopen(id: string, signal: AbortSignal): Promise<Shim> {
     const { stateDir } = this.#context;
     const doing = `opening the shim of "${id}"`;
-    const [endpoint, record] = [await readBootstrap(stateDir, id), await readShimRecord(stateDir, id)];
-    if (record === undefined) throw new StatusError(Code.NotFound, `${doing}: its record is missing`);
+    const [endpoint, record] = [await readBootstrap(stateDir, id), await this.#record(id, "opening")];
     const connection = await this.#connect(id, endpoint, signal);
     const { pid, startTime } = connection.process;
     const known = record.process;

@@ -81,7 +81,23 @@ export interface ShimStart {
   readonly specJson: string;
   /** Additional environment of the shim. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Further files of the bundle, by name, written before the shim is started. */
+  readonly files?: Readonly<Record<string, string>>;
 }
+
+/** A shim that was started and that its caller talks to, in whatever protocol it said. */
+export interface LaunchedShim {
+  readonly id: string;
+  /** Absolute path of the bundle. */
+  readonly bundle: string;
+  readonly endpoint: TaskEndpoint;
+  readonly runtimeType: string;
+  /** Absolute path of the program. */
+  readonly binary: string;
+}
+
+/** Asks a shim to end by itself. True when it is known to be gone; false, and any error, has it ended by force. */
+export type ShimEnd = (signal: AbortSignal) => Promise<boolean>;
 
 /** The shim of one bundle and the connection to its task service. */
 export interface Shim {
@@ -122,14 +138,42 @@ export interface Shims {
    */
   open(id: string, signal: AbortSignal): Promise<Shim>;
   /**
-   * Ends the shim and removes what it and its bundle leave: processes, mounts, the runtime's state, socket, files.
-   * Settles once the process is gone. Idempotent from any half state; an unknown id succeeds.
+   * As `start`, but asks nothing of the shim: for those whose task service answers only once it has a sandbox. Any protocol and
+   * transport that a shim may say.
    */
-  remove(id: string, signal: AbortSignal): Promise<void>;
+  launch(request: ShimStart, signal: AbortSignal): Promise<LaunchedShim>;
+  /**
+   * A shim that was launched, by this daemon or an earlier one, as its bundle describes it: nobody has asked whether it lives. From now on
+   * its log is read. NotFound without a bundle, or when the shim never said where it answers.
+   */
+  recall(id: string, signal: AbortSignal): Promise<LaunchedShim>;
+  /**
+   * The process of a shim that was launched, as remembered or found now; undefined when it cannot be told for certain, or not on this
+   * host. NotFound without a bundle.
+   */
+  findServer(id: string, signal: AbortSignal): Promise<ProcessIdentity | undefined>;
+  /**
+   * The process of a number that a shim has named, if it is on this host and was started by that shim: undefined otherwise, since the number
+   * may be one inside a guest, and stand for a stranger here.
+   */
+  findProcess(id: string, pid: number): Promise<ProcessIdentity | undefined>;
+  /**
+   * Ends the process of a shim and all that it has started, at once, and leaves its files to `remove`. What is gone, or not certain to be
+   * its, is left alone.
+   */
+  kill(id: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Ends the shim and removes what it and its bundle leave: processes, mounts, the runtime's state, socket, files.
+   * Settles once the process is gone. Idempotent from any half state; an unknown id succeeds. `end` is how a launched shim is asked;
+   * without it such a shim is ended by force.
+   */
+  remove(id: string, signal: AbortSignal, end?: ShimEnd): Promise<void>;
   /** Ids of the bundles that exist, complete or not. */
   list(): Promise<readonly string[]>;
   /** The OCI runtime spec of a bundle as JSON text; undefined without one. */
   spec(id: string): Promise<string | undefined>;
+  /** The text of another file of a bundle; undefined without it. */
+  file(id: string, name: string): Promise<string | undefined>;
   /** What the bundle of an id says of its shim, without asking it; undefined without a bundle. */
   describe(id: string): Promise<ShimDescription | undefined>;
   /** Absolute path of the bundle of an id, whether it exists or not. */
