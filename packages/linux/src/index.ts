@@ -11,6 +11,7 @@ export { type CgroupHierarchy, type CgroupLayout, cgroupLayout } from "./cgroups
 export { missingCgroups, removeEmptyCgroup } from "./cgroups/missing-cgroups.ts";
 export { cgroupOomKills } from "./cgroups/oom-kills.ts";
 export { removeCgroup } from "./cgroups/remove-cgroup.ts";
+export { type FifoEnds, openFifoEnds } from "./fifos/fifo-ends.ts";
 export { makeFifo, openFifoReader, openFifoReadWrite, openFifoWriter } from "./fifos/fifo.ts";
 export { type FileSystemUsage, statfs } from "./files/file-system-usage.ts";
 export { type FileLock, lockFile } from "./files/lock-file.ts";
@@ -45,15 +46,23 @@ export { inNamespaces, type NamespacePaths, withNetns } from "./namespaces/threa
 export type { IdMapping } from "./namespaces/userns-helper.ts";
 export { removeDeadBridge } from "./network/remove-dead-bridge.ts";
 export { bootId } from "./processes/boot-id.ts";
+export { becomeChildSubreaper } from "./processes/child-subreaper.ts";
 export { findProcessesByEnv, type FoundProcess } from "./processes/find-processes.ts";
 export { openPidfd, type Pidfd, signalProcess } from "./processes/pidfd.ts";
 export { type ProcessIdentity, processIdentity, type ProcessStat, readProcess } from "./processes/process-stat.ts";
-export type { ChildExit } from "./processes/reaper.ts";
+export { adoptChild, type ChildExit } from "./processes/reaper.ts";
 export { type SpawnedProcess, spawnProcess, type SpawnRequest } from "./processes/spawn-process.ts";
+export {
+  type SpawnedWithDescriptors,
+  spawnWithDescriptors,
+  type SpawnWithDescriptorsRequest,
+} from "./processes/spawn-with-descriptors.ts";
 export { isProcessAlive, waitProcessGone } from "./processes/wait-process-gone.ts";
 export { connectInNetns, type LoopbackEndpoint } from "./sockets/connect-in-netns.ts";
 export { connectVsock, type VsockEndpoint } from "./sockets/connect-vsock.ts";
 export { type PeerCredentials, peerCredentials } from "./sockets/peer-credentials.ts";
+export { receiveDescriptor } from "./sockets/receive-descriptor.ts";
+export { TerminalMaster, type TerminalSize } from "./terminals/terminal-master.ts";
 export { completeTree, type TreeNeeds } from "./trees/complete-tree.ts";
 export { copyTree } from "./trees/copy-tree.ts";
 export { makeDescriptorLedger, openDescriptors, useDescriptorLedger } from "./trees/descriptor-ledger.ts";

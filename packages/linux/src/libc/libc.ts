@@ -99,6 +99,25 @@ export const waitpid: Call<[pid: number, status: Uint8Array, options: number]> =
   memory,
   "int",
 ]);
+/** `waitid(type, id, info, options)`; a `siginfo_t` of 128 bytes is written. */
+export const waitid: Call<[type: number, id: number, info: Uint8Array, options: number]> = declare("waitid", "int", [
+  "int",
+  "uint",
+  memory,
+  "int",
+]);
+/** `prctl(option, ...)`; libc's is variadic, which makes no difference for integers on Linux' ABIs. */
+export const prctl: Call<[option: number, arg2: number, arg3: number, arg4: number, arg5: number]> = declare(
+  "prctl",
+  "int",
+  ["int", "ulong", "ulong", "ulong", "ulong"],
+);
+/** `fcntl(fd, command, argument)`; variadic as `prctl`. */
+export const fcntl: Call<[fd: number, command: number, argument: number]> = declare("fcntl", "int", [
+  "int",
+  "int",
+  "long",
+]);
 /** `flock(fd, operation)`. */
 export const flock: Call<[fd: number, operation: number]> = declare("flock", "int", ["int", "int"]);
 

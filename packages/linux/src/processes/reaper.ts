@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
-import { waitpid } from "../libc/libc.ts";
+import { waitid, waitpid } from "../libc/libc.ts";
+import { readProcess } from "./process-stat.ts";
 
 /** How a child ended. Both null: another part of this process reaped it first, so that nobody knows. */
 export interface ChildExit {
@@ -10,8 +12,19 @@ export interface ChildExit {
 }
 
 const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x0100_0000;
+const P_ALL = 0;
+/** Where `siginfo_t` has the pid, and its size. */
+const siginfoPidAt = 12;
+const siginfoBytes = 128;
+
 const firstPollMs = 5;
 const slowestPollMs = 50;
+/** Signals tell of nearly every end; this is for those that got lost. */
+const adoptedPollMs = 1_000;
+/** libuv, or a worker thread, reaps its own children well within this time. */
+const orphanGraceMs = 200;
 
 const signalNames = new Map<number, string>();
 // Some numbers have two names; the usual one comes first.
@@ -21,20 +34,36 @@ for (const [name, number] of Object.entries(constants.signals))
 /** Waits for children by their numbers, and for no others: those that libuv started stay for libuv. */
 class Reaper {
   readonly #waiting = new Map<number, (exit: ChildExit) => void>();
+  readonly #adopted = new Map<number, (exit: ChildExit) => void>();
   readonly #status = Buffer.alloc(4);
+  #orphans: Orphans | undefined;
   #isListening = false;
   #willLook = false;
   #pollMs = firstPollMs;
   #timer: NodeJS.Timeout | undefined;
+  #adoptedTimer: NodeJS.Timeout | undefined;
 
   reap(pid: number): Promise<ChildExit> {
-    // Added once and kept; it does not hold the process. A worker thread gets no signals and only polls.
-    if (!this.#isListening) process.on("SIGCHLD", () => this.#lookOnce());
-    this.#isListening = true;
+    this.#listen();
     const { promise, resolve } = Promise.withResolvers<ChildExit>();
     this.#waiting.set(pid, resolve);
     this.expect();
     return promise;
+  }
+
+  adopt(pid: number): Promise<ChildExit> {
+    this.#listen();
+    const { promise, resolve } = Promise.withResolvers<ChildExit>();
+    this.#adopted.set(pid, resolve);
+    this.#adoptedTimer ??= setInterval(() => this.#look(), adoptedPollMs).unref();
+    // It may have ended before anybody waited for it.
+    this.#lookOnce();
+    return promise;
+  }
+
+  reapOrphans(): void {
+    this.#listen();
+    this.#orphans ??= new Orphans((pid) => this.#waiting.has(pid) || this.#adopted.has(pid));
   }
 
   /** Something says that a child is about to end: look more often again. */
@@ -43,6 +72,12 @@ class Reaper {
     if (this.#timer !== undefined && this.#pollMs === firstPollMs) return;
     this.#pollMs = firstPollMs;
     this.#schedule();
+  }
+
+  #listen(): void {
+    // Added once and kept; it does not hold the process. A worker thread gets no signals and only polls.
+    if (!this.#isListening) process.on("SIGCHLD", () => this.#lookOnce());
+    this.#isListening = true;
   }
 
   /**
@@ -59,15 +94,25 @@ class Reaper {
   }
 
   #look(): void {
-    for (const [pid, resolve] of this.#waiting) {
-      const result = waitpid(pid, this.#status, WNOHANG);
-      if (result === 0) continue;
-      this.#waiting.delete(pid);
-      resolve(result < 0 ? { exitCode: null, signal: null } : decode(this.#status.readInt32LE()));
+    this.#lookAt(this.#waiting);
+    this.#lookAt(this.#adopted);
+    this.#orphans?.lookSoon();
+    if (this.#adopted.size === 0) {
+      clearInterval(this.#adoptedTimer);
+      this.#adoptedTimer = undefined;
     }
     if (this.#waiting.size > 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #lookAt(children: Map<number, (exit: ChildExit) => void>): void {
+    for (const [pid, resolve] of children) {
+      const result = waitpid(pid, this.#status, WNOHANG);
+      if (result === 0) continue;
+      children.delete(pid);
+      resolve(result < 0 ? { exitCode: null, signal: null } : decode(this.#status.readInt32LE()));
+    }
   }
 
   #schedule(): void {
@@ -79,6 +124,66 @@ class Reaper {
       this.#pollMs = Math.min(this.#pollMs * 2, slowestPollMs);
       this.#schedule();
     }, this.#pollMs);
+  }
+}
+
+/** Reaps children that nobody here started or waits for, once they have been dead for a moment. */
+class Orphans {
+  readonly #isAwaited: (pid: number) => boolean;
+  readonly #info = Buffer.alloc(siginfoBytes);
+  readonly #status = Buffer.alloc(4);
+  /** Dead children and when they were first seen. */
+  #seen = new Map<number, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #willLook = false;
+
+  constructor(isAwaited: (pid: number) => boolean) {
+    this.#isAwaited = isAwaited;
+  }
+
+  /** After libuv has had its turn with the signals that have come: its children are not to be taken from it. */
+  lookSoon(): void {
+    if (this.#willLook) return;
+    this.#willLook = true;
+    setImmediate(() => {
+      this.#willLook = false;
+      this.#look();
+    }).unref();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const seen = new Map<number, number>();
+    for (const pid of this.#deadChildren()) {
+      const since = this.#seen.get(pid) ?? now;
+      if (now - since < orphanGraceMs) seen.set(pid, since);
+      else waitpid(pid, this.#status, WNOHANG);
+    }
+    this.#seen = seen;
+    if (seen.size === 0 || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.lookSoon();
+    }, orphanGraceMs).unref();
+  }
+
+  /** Those that nobody waits for. One cheap call tells that there are none, as nearly always. */
+  #deadChildren(): readonly number[] {
+    this.#info.fill(0);
+    if (waitid(P_ALL, 0, this.#info, WEXITED | WNOHANG | WNOWAIT) < 0) return [];
+    const first = this.#info.readInt32LE(siginfoPidAt);
+    if (first === 0) return [];
+    const all = [first, ...childrenOfMainThread()].filter((pid) => !this.#isAwaited(pid));
+    return [...new Set(all)].filter((pid) => readProcess(pid)?.state === "Z");
+  }
+}
+
+/** What this process adopts becomes the main thread's. Nothing where the kernel was built without the list; then they come one by one. */
+function childrenOfMainThread(): readonly number[] {
+  try {
+    return readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }
 
@@ -97,6 +202,20 @@ const reaper = new Reaper();
  */
 export function reapChild(pid: number): Promise<ChildExit> {
   return reaper.reap(pid);
+}
+
+/**
+ * Waits for the end of a child that this process got by being a child subreaper, however long it lives, and reaps it. To be called in the
+ * turn of the event loop in which the program that left it is seen to end, or its status may go to nobody. Never rejects: what is no
+ * child of this process settles with nulls. Polls once a second besides the signal, and does not keep the event loop alive.
+ */
+export function adoptChild(pid: number): Promise<ChildExit> {
+  return reaper.adopt(pid);
+}
+
+/** From now on reaps children that nobody waits for; see `becomeChildSubreaper`. */
+export function reapOrphans(): void {
+  reaper.reapOrphans();
 }
 
 /** Says that a child is likely to end now, so that it is polled for soon. */

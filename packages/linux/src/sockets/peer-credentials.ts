@@ -19,16 +19,16 @@ export interface PeerCredentials {
 }
 
 /** The descriptor of a connected socket, which Node keeps in an undocumented place. */
-function descriptorOf(socket: Socket): number {
+export function descriptorOf(socket: Socket | number, doing: string): number {
+  if (typeof socket === "number") return socket;
   const fd = (socket as Socket & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
-  if (fd === undefined || fd < 0)
-    throw new StatusError(Code.FailedPrecondition, "examining a peer: the socket is closed");
+  if (fd === undefined || fd < 0) throw new StatusError(Code.FailedPrecondition, `${doing}: the socket is closed`);
   return fd;
 }
 
 /** Tells who connected to a Unix socket; of a socket of another family the ids are those of nobody. */
 export function peerCredentials(socket: Socket | number): PeerCredentials {
-  const fd = typeof socket === "number" ? socket : descriptorOf(socket);
+  const fd = descriptorOf(socket, "examining a peer");
   const value = Buffer.alloc(ucredBytes);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(ucredBytes);
