@@ -1,1 +1,3 @@
-export type { RuncTasksOptions } from "./types.ts";
+export { cleanUpRuncTask } from "./clean-up.ts";
+export { createRuncTasks } from "./create-runc-tasks.ts";
+export type { RuncTaskEvent, RuncTasks, RuncTasksOptions } from "./types.ts";
