@@ -1,1 +1,2 @@
+export { createShimController } from "./controller.ts";
 export type { ShimControllerBudgets, ShimControllerOptions } from "./types.ts";

@@ -6,6 +6,8 @@ export interface ShimControllerOptions {
   readonly shims: Shims;
   /** The handler of a name. FailedPrecondition when it is not configured any more. */
   readonly handlerOf: (name: string) => RuntimeHandler;
+  /** containerd namespace, sent with every call. Default `k8s.io`. */
+  readonly namespace?: string;
   readonly log: TaskLog;
   /** Deadlines in milliseconds. */
   readonly budgets?: Partial<ShimControllerBudgets>;

@@ -1,0 +1,41 @@
+import { Code, hasCode, StatusError } from "@crib/errdefs";
+
+import { Budget } from "../../flow/budget.ts";
+import type { PodShims } from "./pod-shims.ts";
+import type { SandboxClient } from "./sandbox-client.ts";
+import type { ShimPod } from "./shim-pod.ts";
+import type { ShimControllerBudgets } from "./types.ts";
+import { settleByStatus } from "./watch-sandbox.ts";
+
+/** Milliseconds for a shim of an earlier daemon to answer: all pods of a start together have five seconds. */
+const adoptMs = 3_000;
+
+/**
+ * Finds the shim of a pod that an earlier daemon started, and asks whether it lives and its sandbox runs; one that has ended settles
+ * `pod.exit`. NotFound when there is no shim any more, DeadlineExceeded when it hangs.
+ */
+export async function adoptSandbox(
+  shims: PodShims,
+  budgets: ShimControllerBudgets,
+  pod: ShimPod,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, exit } = pod;
+  using budget = new Budget(`adopting sandbox "${id}"`, Math.min(adoptMs, budgets.other), signal);
+  await shims.reopen(pod, budget.signal);
+  if (pod.link === undefined) throw new StatusError(Code.NotFound, `adopting sandbox "${id}": it has no shim`);
+  const client = await shims.client(pod, budget.signal);
+  await ping(client, id, budget.signal);
+  await settleByStatus({ id, exit, statusMs: budgets.other }, client, undefined, budget.signal);
+  budget.signal.throwIfAborted();
+}
+
+/** Any answer is one of a shim that lives. */
+async function ping(client: SandboxClient, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await client.call("pingSandbox", { sandboxId: id }, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (hasCode(error, Code.Unavailable)) throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import { Code, StatusError } from "@crib/errdefs";
+import type { TaskEndpoint } from "@crib/sandboxer";
+
+import { waitFor } from "../../flow/budget.ts";
+import { dialSandbox, type SandboxClient } from "./sandbox-client.ts";
+
+/** Where a shim answers. */
+export interface ShimLinkOptions {
+  readonly id: string;
+  readonly endpoint: TaskEndpoint;
+  readonly namespace: string;
+  readonly connectMs: number;
+}
+
+/** The way to the shim of one sandbox: one connection for all callers, dialled again when it was lost. */
+export class ShimLink {
+  readonly endpoint: TaskEndpoint;
+  readonly #options: ShimLinkOptions;
+  #client: Promise<SandboxClient> | undefined;
+  #current: SandboxClient | undefined;
+  #isClosed = false;
+
+  constructor(options: ShimLinkOptions) {
+    this.#options = options;
+    this.endpoint = options.endpoint;
+  }
+
+  /** Whether the shim may be at work on a call that was given up. */
+  get hasAbandoned(): boolean {
+    return this.#current?.hasAbandoned ?? false;
+  }
+
+  /** The open connection or a new one. NotFound when nobody listens any more; Canceled after `close`. */
+  async open(signal: AbortSignal): Promise<SandboxClient> {
+    if (this.#isClosed) {
+      throw new StatusError(Code.Canceled, `connecting to the shim of sandbox "${this.#options.id}": it is left`);
+    }
+    this.#client ??= this.#dial();
+    return await waitFor(this.#client, signal);
+  }
+
+  /** Leaves the shim. Repeating it is harmless. */
+  close(): void {
+    this.#isClosed = true;
+    void this.#current?.close();
+  }
+
+  #dial(): Promise<SandboxClient> {
+    const { connectMs, ...dial } = this.#options;
+    const client = dialSandbox({ ...dial, timeoutMs: connectMs }, new AbortController().signal);
+    const forget = (): void => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.then((open) => {
+      this.#current = open;
+      if (this.#isClosed) void open.close();
+      return open.closed.then(forget);
+    }, forget);
+    return client;
+  }
+}
