@@ -1,7 +1,6 @@
-import { basename } from "node:path";
-
 import { findProcessesByEnv, signalProcess, waitProcessGone } from "@crib/linux";
 
+import { servingShims } from "../tasks/serving-shims.ts";
 import { ownerOf } from "./sandbox-id.ts";
 
 /** Names of the environment variables by which every process started for a row is found again. */
@@ -33,30 +32,32 @@ export interface Strays {
   end(ids: ReadonlySet<string>, options: { readonly shimsToo: boolean }): Promise<void>;
 }
 
-type Stray = Awaited<ReturnType<typeof findProcessesByEnv>>[number] & { readonly row: string };
+type Stray = Awaited<ReturnType<typeof findProcessesByEnv>>[number] & {
+  readonly row: string;
+  readonly serves: boolean;
+};
 
 export function createStrays(instance: string): Strays {
   const scan = async (): Promise<readonly Stray[]> => {
-    const found = await findProcessesByEnv(markerVariables.row);
-    return found.flatMap((entry) => {
+    const found = (await findProcessesByEnv(markerVariables.row)).flatMap((entry) => {
       const row = entry.env[markerVariables.row] ?? "";
       // The daemon itself carries no marker; were it started from a marked shell, it must not end itself.
       return ownerOf(row) === instance && entry.pid !== process.pid ? [{ ...entry, row }] : [];
     });
+    const serving = await servingShims(found);
+    return found.map((entry) => ({ ...entry, serves: serving.has(entry.pid) }));
   };
   return {
     async rows(): Promise<ReadonlySet<string>> {
       return new Set((await scan()).map(({ row }) => row));
     },
     async end(ids, { shimsToo }): Promise<void> {
-      const helpers = (await scan()).filter((entry) => ids.has(entry.row) && !isServingShim(entry.cmdline));
+      const helpers = (await scan()).filter((entry) => ids.has(entry.row) && !entry.serves);
       // Those that do not end are killed below; the wait itself has nothing to report.
       await Promise.allSettled(helpers.map((helper) => waitProcessGone(helper, { timeoutMs: graceMs })));
       // A process may fork between the scan and its death, so the scan is repeated until it finds nothing.
       for (let round = 0; round < 10; round++) {
-        const targets = (await scan()).filter(
-          (entry) => ids.has(entry.row) && (shimsToo || !isServingShim(entry.cmdline)),
-        );
+        const targets = (await scan()).filter((entry) => ids.has(entry.row) && (shimsToo || !entry.serves));
         if (targets.length === 0) return;
         // Each was found by this instance's own marker and is signalled through a pidfd checked against its start time.
         for (const target of targets) signalProcess(target, "SIGKILL");
@@ -64,10 +65,4 @@ export function createStrays(instance: string): Strays {
       }
     },
   };
-}
-
-/** A shim that serves, as opposed to one that runs `start` or `delete`, which are its last argument. */
-function isServingShim(cmdline: readonly string[]): boolean {
-  const last = cmdline.at(-1);
-  return basename(cmdline[0] ?? "").startsWith("containerd-shim") && last !== "start" && last !== "delete";
 }

@@ -21,7 +21,7 @@ export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } 
 export { StartTurns } from "./start-turns.ts";
 export { Turns } from "./turns.ts";
 export { defaultSocketDir, removeDeadSocket, shimSocketPath, unixPath } from "./shim-socket.ts";
-export { heldSockets, unixListeners } from "./unix-listeners.ts";
+export { servingShims } from "./serving-shims.ts";
 export type {
   LaunchedShim,
   RuntimeOptionValues,

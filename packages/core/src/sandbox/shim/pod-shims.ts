@@ -177,5 +177,5 @@ export class PodShims {
 
 /** What containerd sends: the pod as the kubelet described it. */
 function podConfig({ config }: Sandbox): Pick<Any, "typeUrl" | "value"> {
-  return { typeUrl: "runtime.v1.PodSandboxConfig", value: config as Any["value"] };
+  return { typeUrl: "runtime.v1.PodSandboxConfig", value: config };
 }

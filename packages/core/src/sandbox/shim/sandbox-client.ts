@@ -82,7 +82,7 @@ class ClientOverConnection implements SandboxClient {
     type Answer = MessageShape<(typeof Sandbox.method)[M]["output"]>;
     try {
       const options = { signal, timeoutMs, metadata: [this.#namespace] };
-      return (await this.#connection.unary(Sandbox.method[method] as DescMethodUnary, request, options)) as Answer;
+      return (await this.#connection.unary(descriptor(method), request, options)) as Answer;
     } catch (error) {
       const isGivenUp = hasCode(error, Code.Canceled) || hasCode(error, Code.DeadlineExceeded);
       if (isGivenUp && timeoutMs !== undefined) this.hasAbandoned = true;
@@ -93,6 +93,10 @@ class ClientOverConnection implements SandboxClient {
   async close(): Promise<void> {
     await this.#connection.close();
   }
+}
+
+function descriptor(method: SandboxMethod): DescMethodUnary {
+  return Sandbox.method[method];
 }
 
 async function connectSocket(path: string, timeoutMs: number, signal: AbortSignal, doing: string): Promise<Socket> {

@@ -69,8 +69,10 @@ export async function settleByStatus(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { id, exit, statusMs } = watch;
-  const exitCode = answer?.exitStatus ?? unknownExitCode;
   const waitedUntil = dateOf(answer?.exitedAt);
+  // An answer of nothing but zeros says nothing: it comes from a Wait that does not wait.
+  const isTold = answer !== undefined && (answer.exitStatus !== 0 || waitedUntil !== undefined);
+  const exitCode = isTold ? answer.exitStatus : unknownExitCode;
   try {
     const status = await client.call("sandboxStatus", { sandboxId: id }, { signal, timeoutMs: statusMs });
     const said = saidState(status);

@@ -46,8 +46,7 @@ export class Boundary {
     const { net } = this.#sandbox.namespaces;
     const enter = net === undefined ? [] : ["nsenter", `--net=${net}`];
     const leave = this.#isBare ? [] : ["unshare", "--ipc", "--uts"];
-    const [program = "", ...args] = [...enter, ...leave, "sleep", "infinity"];
-    const child = spawn(program, args, { stdio: "ignore" });
+    const child = spawn("env", [...enter, ...leave, "sleep", "infinity"], { stdio: "ignore" });
     this.#child = child;
     child.once("exit", (code, signal) =>
       this.#settle({ exitStatus: signal === null ? (code ?? 1) : 137, exitedAt: new Date() }),

@@ -2,6 +2,7 @@
  * The server of a test shim: one sandbox, whose boundary is a sleeping process. Runs in the bundle, and imports little: each test starts one or
  * more of it.
  */
+import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
@@ -49,6 +50,7 @@ const handlers: ServiceHandlers<typeof Sandbox> = {
   startSandbox: ({ sandboxId }) =>
     behave("startSandbox", sandboxId, async () => {
       await boundary.start();
+      if (faults.leaves === true) spawn("sleep", ["infinity"], { stdio: "ignore", detached: true }).unref();
       return {
         pid: pid(),
         createdAt: timestampFromDate(new Date()),

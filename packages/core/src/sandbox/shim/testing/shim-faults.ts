@@ -20,6 +20,8 @@ export interface ShimFaults {
   readonly pid?: number;
   /** StartSandbox answers a specification with the boundary's namespaces. */
   readonly spec?: boolean;
+  /** StartSandbox starts a process besides, that outlives the shim. */
+  readonly leaves?: boolean;
   /** The boundary stays in the host's ipc and uts namespaces. */
   readonly bare?: boolean;
   /** The Sandbox service is not served at all. */
