@@ -1,6 +1,6 @@
 export { addToCgroup, cgroupProcesses } from "./cgroups/cgroup-processes.ts";
 export { applyCgroupResources, type CgroupResources } from "./cgroups/cgroup-resources.ts";
-export { type CgroupDetails, cgroupDetails } from "./cgroups/cgroup-details.ts";
+export { type CgroupDetails, cgroupDetails, type HugepageUsage } from "./cgroups/cgroup-details.ts";
 export { type CgroupLimits, cgroupLimits } from "./cgroups/cgroup-limits.ts";
 export { type CgroupPressure, cgroupPressure, type PressureLine } from "./cgroups/cgroup-pressure.ts";
 export { type CgroupMemoryStats, type CgroupStats, cgroupStats } from "./cgroups/cgroup-stats.ts";
@@ -10,6 +10,7 @@ export { killCgroup } from "./cgroups/kill-cgroup.ts";
 export { type CgroupHierarchy, type CgroupLayout, cgroupLayout } from "./cgroups/layout.ts";
 export { missingCgroups, removeEmptyCgroup } from "./cgroups/missing-cgroups.ts";
 export { cgroupOomKills } from "./cgroups/oom-kills.ts";
+export { readCgroupFile } from "./cgroups/read-cgroup-file.ts";
 export { removeCgroup } from "./cgroups/remove-cgroup.ts";
 export { type FifoEnds, openFifoEnds } from "./fifos/fifo-ends.ts";
 export { makeFifo, openFifoReader, openFifoReadWrite, openFifoWriter } from "./fifos/fifo.ts";

@@ -1,10 +1,6 @@
-import { readFile } from "node:fs/promises";
-
-import { StatusError } from "@crib/errdefs";
-
-import { errnoName } from "../libc/errno-error.ts";
-import { cgroupDirectory, findHierarchy } from "./cgroup-path.ts";
+import { findHierarchy } from "./cgroup-path.ts";
 import { parseFlatKeyed } from "./parse-flat-keyed.ts";
+import { readCgroupFile } from "./read-cgroup-file.ts";
 
 /** Limits of a cgroup and what came of them. What the machine does not account for is undefined. */
 export interface CgroupLimits {
@@ -24,7 +20,8 @@ const noLimit = 1n << 62n;
 export async function cgroupLimits(path: string): Promise<CgroupLimits> {
   const memory = findHierarchy("memory");
   const unified = memory?.unified === true;
-  const read = (controller: string, file: string): Promise<string | undefined> => readFrom(path, controller, file);
+  const read = (controller: string, file: string): Promise<string | undefined> =>
+    readCgroupFile(path, controller, file);
   const [limit, swapUsage, swapLimit, usage, pids, events] = await Promise.all([
     read("memory", unified ? "memory.max" : "memory.limit_in_bytes"),
     read("memory", unified ? "memory.swap.current" : "memory.memsw.usage_in_bytes"),
@@ -52,16 +49,4 @@ function limitOf(text: string | undefined): bigint | undefined {
   if (text === undefined || !/^[0-9]+$/.test(text.trim())) return undefined;
   const value = BigInt(text.trim());
   return value >= noLimit ? undefined : value;
-}
-
-async function readFrom(path: string, controller: string, file: string): Promise<string | undefined> {
-  const hierarchy = findHierarchy(controller);
-  if (hierarchy === undefined) return undefined;
-  try {
-    return await readFile(`${cgroupDirectory(hierarchy, path)}/${file}`, "latin1");
-  } catch (error) {
-    // ENODEV: the cgroup went between the opening and the reading. EOPNOTSUPP: no accounting of swap.
-    if (["ENOENT", "ENODEV", "EOPNOTSUPP"].includes(errnoName(error) ?? "")) return undefined;
-    throw StatusError.from(error, `reading limits of cgroup "${path}"`);
-  }
 }
