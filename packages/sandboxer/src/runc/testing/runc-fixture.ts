@@ -230,6 +230,7 @@ function makeRootfs(path: string): void {
     "false",
     "id",
     "dd",
+    "tr",
     "wc",
     "tail",
     "date",
