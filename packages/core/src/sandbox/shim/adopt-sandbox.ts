@@ -8,7 +8,7 @@ import type { ShimControllerBudgets } from "./types.ts";
 import { settleByStatus } from "./watch-sandbox.ts";
 
 /** Milliseconds for a shim of an earlier daemon to answer: all pods of a start together have five seconds. */
-const adoptMs = 3_000;
+const adoptMs = 4_000;
 
 /**
  * Finds the shim of a pod that an earlier daemon started, and asks whether it lives and its sandbox runs; one that has ended settles

@@ -168,6 +168,19 @@ suite("shims of other kinds", { concurrency: 4 }, () => {
     });
   }
 
+  test("a connection that is lost is no death", needsRoot, async (t) => {
+    const it = await sandboxWith(t, {});
+    const { fixture, sandbox, id } = it;
+    await fixture.controller.create(sandbox, t.signal);
+    await fixture.controller.start(id, t.signal);
+    process.kill((await fixture.server(sandbox)).pid, "SIGUSR2");
+    await delay(300);
+    equal((await fixture.controller.status(id, { verbose: false }, t.signal)).state, "ready");
+    await fixture.destroyBoundary(sandbox);
+    equal((await fixture.controller.wait(id, AbortSignal.timeout(5_000))).exitCode, 137);
+    await end(it, t);
+  });
+
   test("what a shim has started and left behind is ended with it", needsRoot, async (t) => {
     const it = await sandboxWith(t, { leaves: true });
     const { fixture, sandbox, id } = it;

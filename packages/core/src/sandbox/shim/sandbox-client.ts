@@ -26,7 +26,7 @@ export interface SandboxClient {
     request: MessageInitShape<(typeof Sandbox.method)[M]["input"]>,
     call: SandboxCall,
   ): Promise<MessageShape<(typeof Sandbox.method)[M]["output"]>>;
-  /** Whether a call with a deadline was given up, that the shim may still be at work on. */
+  /** Whether a call that creates, starts or stops was given up: the shim may still be at work on it. */
   readonly hasAbandoned: boolean;
   /** Settles, and never rejects, when the connection is lost: at the latest when the shim dies. */
   readonly closed: Promise<StatusError>;
@@ -42,6 +42,8 @@ export interface SandboxDial {
   readonly namespace: string;
   readonly timeoutMs: number;
 }
+
+const works: ReadonlySet<SandboxMethod> = new Set(["createSandbox", "startSandbox", "stopSandbox"]);
 
 type Connection = Pick<TtrpcClient, "unary" | "closed" | "close">;
 
@@ -85,7 +87,7 @@ class ClientOverConnection implements SandboxClient {
       return (await this.#connection.unary(descriptor(method), request, options)) as Answer;
     } catch (error) {
       const isGivenUp = hasCode(error, Code.Canceled) || hasCode(error, Code.DeadlineExceeded);
-      if (isGivenUp && timeoutMs !== undefined) this.hasAbandoned = true;
+      if (isGivenUp && works.has(method)) this.hasAbandoned = true;
       throw StatusError.from(error, `calling ${Sandbox.method[method].name} of the shim of sandbox "${this.#id}"`);
     }
   }

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
 
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
@@ -104,6 +104,10 @@ async function serveTtrpc(): Promise<void> {
   if (faults.noSandboxApi !== true) server.handle(Sandbox, handlers);
   const listener = createServer();
   server.serve(listener);
+  // On this signal all connections are lost, and the shim lives on.
+  const sockets = new Set<Socket>();
+  listener.on("connection", (socket) => sockets.add(socket));
+  process.on("SIGUSR2", () => sockets.forEach((socket) => socket.destroy()));
   const { promise, resolve } = Promise.withResolvers<void>();
   listener.listen(socket, resolve);
   await promise;

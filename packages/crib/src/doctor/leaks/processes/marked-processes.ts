@@ -1,6 +1,5 @@
-import { basename } from "node:path";
-
 import { markerVariables, ownerOf } from "@crib/core/sandbox";
+import { servingShims } from "@crib/core/tasks";
 import { findProcessesByEnv, type FoundProcess } from "@crib/linux";
 
 /** A process that the daemon, or something started by it, started for a row. */
@@ -13,14 +12,10 @@ export interface MarkedProcess extends FoundProcess {
 
 /** Processes that carry the marker of a row of this instance. */
 export async function findMarkedProcesses(instance: string): Promise<readonly MarkedProcess[]> {
-  const found = await findProcessesByEnv(markerVariables.row);
-  return found.flatMap((each) => {
+  const found = (await findProcessesByEnv(markerVariables.row)).flatMap((each) => {
     const row = each.env[markerVariables.row] ?? "";
-    return ownerOf(row) === instance ? [{ ...each, row, isShim: isServingShim(each.cmdline) }] : [];
+    return ownerOf(row) === instance ? [{ ...each, row }] : [];
   });
-}
-
-function isServingShim(cmdline: readonly string[]): boolean {
-  const last = cmdline.at(-1);
-  return basename(cmdline[0] ?? "").startsWith("containerd-shim") && last !== "start" && last !== "delete";
+  const serving = await servingShims(found);
+  return found.map((each) => ({ ...each, isShim: serving.has(each.pid) }));
 }
