@@ -172,6 +172,15 @@ export interface SandboxStatus {
   readonly exit?: ExitStatus;
 }
 
+/** That nobody can tell at present how a sandbox fares that ran when last heard of. */
+export interface SandboxPending {
+  readonly since: Date;
+  /** Who cannot be asked, and why. */
+  readonly reason: string;
+  /** From then on the pod is not taken for ready any more, until it is told of again. */
+  readonly readyUntil: Date;
+}
+
 export interface ExitStatus {
   readonly exitCode: number;
   readonly exitedAt: Date;
@@ -199,6 +208,12 @@ export interface ControllerDeclaration {
    * `SandboxInstance.namespaces`. Default: net, ipc, uts and user.
    */
   readonly pins?: readonly (keyof NamespacePaths)[];
+  /**
+   * Whether the tasks of its pods are run by a runtime of this host that is configured with the handler, so that what a dead task service
+   * leaves can be ended by it. Default true. Otherwise no runtime of this host is ever called for them, and a task service that nobody
+   * answers at has not ended before the controller says so.
+   */
+  readonly localTasks?: boolean;
 }
 
 /**
@@ -232,6 +247,9 @@ export interface SandboxController {
 
   /** Cheap and free of side effects. An unknown id fails with NotFound. */
   status(id: string, options: { readonly verbose: boolean }, signal: AbortSignal): Promise<SandboxStatus>;
+
+  /** Whether it is pending, from memory, for whoever shows the pod; undefined otherwise. Absent where that cannot be. */
+  pending?(id: string): SandboxPending | undefined;
 
   /** Undefined where the controller has nothing of its own to report; the pod's cgroup is read by the caller. */
   metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined>;

@@ -1,1 +1,8 @@
-export type { ProxyBudgets, ProxyControllerOptions, SandboxerConfig } from "./types.ts";
+export { createProxyController } from "./controller.ts";
+export type {
+  ProxyBudgets,
+  ProxyController,
+  ProxyControllerOptions,
+  SandboxerConfig,
+  SandboxerState,
+} from "./types.ts";

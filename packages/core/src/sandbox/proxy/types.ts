@@ -1,6 +1,7 @@
-import type { NetworkTurn } from "@crib/sandboxer";
+import type { NetworkTurn, Platform, SandboxController } from "@crib/sandboxer";
 
 import type { TaskLog } from "../../tasks/types.ts";
+import type { RuntimeHandler } from "../types.ts";
 
 /** A sandboxer as configured: `[sandboxers.NAME]`. */
 export interface SandboxerConfig {
@@ -28,6 +29,10 @@ export interface ProxyControllerOptions {
   readonly config: SandboxerConfig;
   /** The daemon's volatile directory. What is remembered of a sandbox is below `STATE/sandboxes/ID`. */
   readonly stateDir: string;
+  /** Runtime and options of a handler, for the sandboxer to know. Default: the handler's name, and no options. */
+  readonly handlerOf?: (name: string) => Pick<RuntimeHandler, "runtimeType" | "options">;
+  /** containerd namespace, sent as a header of each call. Default `k8s.io`. */
+  readonly namespace?: string;
   readonly log: TaskLog;
   /** Deadlines in milliseconds. */
   readonly budgets?: Partial<ProxyBudgets>;
@@ -45,4 +50,32 @@ export interface ProxyBudgets {
   readonly other: number;
   /** Between two looks whether a lost sandboxer is back. Default 1,000. */
   readonly probe: number;
+}
+
+/** A sandboxer as it stands now. Plain data. */
+export interface SandboxerState {
+  readonly name: string;
+  /** Path of its socket. */
+  readonly address: string;
+  /** `never reached`: nothing was asked of it yet, or it has not answered since this daemon started. */
+  readonly state: "connected" | "lost" | "never reached";
+  /** Since when that is so; of `never reached` the start of this daemon. */
+  readonly since: Date;
+  /** Why the last call could not reach it; absent while it is connected. */
+  readonly lastError?: string;
+  /** As it named it last. */
+  readonly platform?: Platform;
+  /** Whether it is told of tasks; `unknown` until the first one. */
+  readonly tasksByUpdate: "yes" | "no" | "unknown";
+}
+
+/** A controller whose boundaries a separate process owns. Disposing of it closes the connections and leaves every sandbox running. */
+export interface ProxyController extends SandboxController, AsyncDisposable {
+  /** From memory. */
+  describe(): SandboxerState;
+  /**
+   * The handshake: asks for the status of a sandbox that does not exist. Gives a sentence on what answered; fails with one on why it
+   * cannot be used: Unavailable, DeadlineExceeded, or FailedPrecondition when what listens there is no sandboxer.
+   */
+  probe(signal: AbortSignal): Promise<string>;
 }

@@ -1,0 +1,125 @@
+import { randomBytes } from "node:crypto";
+import { access, mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Sandbox } from "@crib/sandboxer";
+
+import type { ControllerFixture } from "../../testing/controller-suite.ts";
+import { createProxyController } from "../controller.ts";
+import type { ProxyBudgets, ProxyController, SandboxerConfig } from "../types.ts";
+import { FakeSandboxer, type FakeSandboxerOptions } from "./fake-sandboxer.ts";
+
+/** What a fixture varies. */
+export interface ProxyFixtureOptions extends FakeSandboxerOptions {
+  readonly config?: Partial<SandboxerConfig>;
+  readonly budgets?: Partial<ProxyBudgets>;
+}
+
+/** A proxy controller over a directory of its own, and a fake sandboxer that serves it. */
+export class ProxyFixture implements ControllerFixture {
+  readonly dir: string;
+  readonly fake: FakeSandboxer;
+  /** Lines of the log: message and fields. */
+  readonly log: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
+  controller: ProxyController;
+  readonly #options: ProxyFixtureOptions;
+
+  constructor(dir: string, options: ProxyFixtureOptions) {
+    this.dir = dir;
+    this.#options = options;
+    this.fake = new FakeSandboxer(join(dir, "sandboxer.sock"), options);
+    this.controller = this.#build();
+  }
+
+  /** Makes the directory and serves. */
+  static async make(options: ProxyFixtureOptions = {}): Promise<ProxyFixture> {
+    const dir = await realpath(await mkdtemp(join(tmpdir(), "crib-px-")));
+    const fixture = new ProxyFixture(dir, options);
+    await fixture.fake.up();
+    return fixture;
+  }
+
+  #build(): ProxyController {
+    return createProxyController({
+      config: {
+        name: "fake",
+        address: this.fake.address,
+        network: "before-start",
+        namespacePaths: "proc",
+        taskUpdates: "auto",
+        io: "auto",
+        pendingGraceMs: 60_000,
+        ...this.#options.config,
+      },
+      stateDir: this.dir,
+      log: (_, message, fields) => this.log.push({ message, fields }),
+      budgets: { probe: 20, other: 500, start: 500, stop: 500, shutdown: 500, ...this.#options.budgets },
+    });
+  }
+
+  async sandbox(change: Partial<Sandbox> = {}): Promise<Sandbox> {
+    const id = randomBytes(32).toString("hex");
+    const stateDir = join(this.dir, "sandboxes", id);
+    await mkdir(stateDir, { recursive: true });
+    return {
+      id,
+      pod: { name: "web", namespace: "default", uid: "u-1", attempt: 0 },
+      runtimeHandler: "fake",
+      hostname: "pod",
+      labels: { app: "web" },
+      annotations: { passed: "on" },
+      namespaces: { net: join(stateDir, "net") },
+      pidMode: "container",
+      hostNetwork: false,
+      hostIpc: false,
+      privileged: false,
+      uidMappings: [],
+      gidMappings: [],
+      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "runtime-default" } },
+      sysctls: {},
+      cgroupPath: `/crib/crib-${id}`,
+      resources: {},
+      overhead: {},
+      rootDir: stateDir,
+      stateDir,
+      shmPath: `${stateDir}/shm`,
+      config: new Uint8Array([10, 0]),
+      ...change,
+    };
+  }
+
+  /** A sandbox that runs. */
+  async started(signal: AbortSignal, change: Partial<Sandbox> = {}): Promise<Sandbox> {
+    const sandbox = await this.sandbox(change);
+    await this.controller.create(sandbox, signal);
+    await this.controller.start(sandbox.id, signal);
+    return sandbox;
+  }
+
+  async restart(): Promise<ProxyController> {
+    await this.controller[Symbol.asyncDispose]();
+    this.controller = this.#build();
+    return this.controller;
+  }
+
+  async destroyBoundary({ id }: Sandbox): Promise<void> {
+    await this.fake.end(id);
+  }
+
+  async leftovers({ id, stateDir }: Sandbox): Promise<readonly string[]> {
+    const file = join(stateDir, "sandboxer.json");
+    const isLeft = await access(file).then(
+      () => true,
+      () => false,
+    );
+    return [...(isLeft ? [file] : []), ...(this.fake.boxes.has(id) ? [`sandbox ${id} of the sandboxer`] : [])];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using left = new AsyncDisposableStack();
+    left.defer(() => rm(this.dir, { recursive: true, force: true }));
+    left.use(this.fake);
+    left.use(this.controller);
+  }
+}
