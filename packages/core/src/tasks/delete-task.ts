@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 
 import { Code, hasCode, StatusError } from "@crib/errdefs";
+import type { SandboxTasks } from "@crib/sandboxer";
 
 import { bundlePath, hasBundle } from "./bundle.ts";
 import { findRuntimeBinary } from "./runtime-binary.ts";
@@ -27,17 +28,31 @@ export interface OrphanedTask {
 /** Deletes tasks whose shim cannot do it. */
 export interface TaskDeleter {
   /**
-   * Has the shim's program delete the task from its bundle (containerd.md 2.5), which ends what the runtime has of it, and removes
+   * Where the tasks of the pod are not this host's, all there is to do is to have the pod's controller forget it. Else has the shim's program delete the task from its bundle (containerd.md 2.5), which ends what the runtime has of it, and removes
    * the runtime's state. Kill its processes before. Idempotent; an unknown id succeeds.
    */
   remove(task: OrphanedTask, signal: AbortSignal): Promise<void>;
 }
 
-/** `runtimeOf`: the runtime of a pod as configured; throws when it is not known any more. */
-export function createTaskDeleter(options: ShimsOptions, runtimeOf: (sandboxId: string) => TaskRuntime): TaskDeleter {
+/** A pod whose tasks no runtime of this host has, and who is told that one of them is gone. */
+export interface RemoteTasks {
+  readonly table?: Pick<SandboxTasks, "remove">;
+}
+
+/**
+ * `runtimeOf`: the runtime of a pod as configured; throws when it is not known any more. `remoteOf`: undefined for a pod whose tasks are
+ * run on this host. Default: they all are.
+ */
+export function createTaskDeleter(
+  options: ShimsOptions,
+  runtimeOf: (sandboxId: string) => TaskRuntime,
+  remoteOf: (sandboxId: string) => RemoteTasks | undefined = () => undefined,
+): TaskDeleter {
   const context = resolveShimsOptions(options);
   return {
     async remove(task, signal): Promise<void> {
+      const remote = remoteOf(task.sandboxId);
+      if (remote !== undefined) return await remote.table?.remove(task.sandboxId, task.id, signal);
       const runtime = await findRuntime(context, task, runtimeOf);
       const stateDir = runcStateDir(runtime.runtimeType, runtime.options, context.namespace, task.id);
       if (await hasBundle(context.stateDir, task.id)) await deleteByProgram(context, task.id, runtime.binary, signal);

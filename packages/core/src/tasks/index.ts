@@ -9,11 +9,18 @@ export {
 export { connectTasks, hasHostPids, type TasksConnection, type TasksDial } from "./endpoints/connect-tasks.ts";
 export { type Address, parseAddress } from "./endpoints/parse-address.ts";
 export { createShims } from "./shims.ts";
-export { createTaskDeleter, type OrphanedTask, type TaskDeleter, type TaskRuntime } from "./delete-task.ts";
+export {
+  createTaskDeleter,
+  type OrphanedTask,
+  type RemoteTasks,
+  type TaskDeleter,
+  type TaskRuntime,
+} from "./delete-task.ts";
 export { findRuntimeBinary, type RuntimeName, type RuntimeSearch, shimFileName } from "./runtime-binary.ts";
 export { isRuncRuntime, packRuntimeOptions, runcStateDir } from "./runtime-options.ts";
 export { checkTaskId } from "./task-id.ts";
 export { createTaskClient, type TaskConnection } from "./task-client.ts";
+export { taskProcess } from "./task-process.ts";
 export { createTaskServices, type TaskDialer, type TaskLink, type TaskServicesOptions } from "./task-services.ts";
 export { killProcess, shimMarker } from "./shim-processes.ts";
 export { identityOf, toKernelIdentity } from "./process-identity.ts";

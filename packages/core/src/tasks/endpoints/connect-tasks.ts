@@ -5,7 +5,6 @@ import { identityOf } from "../process-identity.ts";
 import { createTaskClient } from "../task-client.ts";
 import type { TaskClient } from "../types.ts";
 import { connectRpc, type RpcClient } from "./connect-rpc.ts";
-import { parseAddress } from "./parse-address.ts";
 
 /** What is connected to, and as whom. */
 export interface TasksDial {
@@ -48,9 +47,9 @@ export async function connectTasks(dial: TasksDial, signal: AbortSignal): Promis
   }
 }
 
-/** Whether pids that come from an endpoint are those of processes of this host. */
+/** Whether pids that come from an endpoint may be those of processes of this host. */
 export function hasHostPids({ address, hostPids = true }: TaskEndpoint): boolean {
-  return hostPids && parseAddress(address).transport === "unix";
+  return hostPids && !/^(?:(?:ttrpc|grpc)\+)?h?vsock:/.test(address);
 }
 
 async function connect({ endpoint, timeoutMs }: TasksDial, doing: string, signal: AbortSignal): Promise<RpcClient> {
