@@ -1,4 +1,10 @@
+export { type SandboxerOptions, serveSandboxer, type ServedSandboxer } from "./controller-service/serve-sandboxer.ts";
+export { sandboxExtension } from "./derive/sandbox-request.ts";
+export { isServed } from "./is-served.ts";
+export { logToStderr } from "./log-to-stderr.ts";
 export { formatSandbox, parseSandbox } from "./sandbox-json.ts";
+export type { ControllerDeadlines, SandboxerLog } from "./sandboxes/types.ts";
+export { serveTasks, type TaskServer, type TaskServerOptions } from "./task-service/serve-tasks.ts";
 export type {
   ControllerDeclaration,
   ExitStatus,
@@ -11,6 +17,7 @@ export type {
   SandboxController,
   SandboxInstance,
   SandboxMetrics,
+  SandboxPending,
   SandboxProcess,
   SandboxResources,
   SandboxSecurity,

@@ -214,12 +214,6 @@ export interface ControllerDeclaration {
    * answers at has not ended before the controller says so.
    */
   readonly localTasks?: boolean;
-  /**
-   * Whether the tasks of its pods are run by a runtime of this host that is configured with the handler, so that what a dead task service
-   * leaves can be ended by it. Default true. Otherwise no runtime of this host is ever called for them, and a task service that nobody
-   * answers at has not ended before the controller says so.
-   */
-  readonly localTasks?: boolean;
 }
 
 /**
