@@ -123,12 +123,17 @@ test("a shim that hangs", needsRoot, async (t) => {
   const [hanging, first, second] = [await runPaused(node), await runPaused(node), await runPaused(node)];
 
   await t.test("delays neither lists nor other pods while the daemon runs", async () => {
+    const work = async (): Promise<number> => {
+      const began = performance.now();
+      equal((await node.list()).size, 3);
+      await first.pod.status();
+      await (await node.runPod({ handler: "paused" })).remove();
+      return performance.now() - began;
+    };
+    const usualMs = await work();
     process.kill(hanging.shimPid, "SIGSTOP");
-    const began = performance.now();
-    equal((await node.list()).size, 3);
-    await first.pod.status();
-    await (await node.runPod({ handler: "paused" })).remove();
-    ok(performance.now() - began < 5_000);
+    const tookMs = await work();
+    ok(tookMs < 4_000 + 3 * usualMs, `${tookMs} ms, before ${usualMs} ms`);
   });
 
   await t.test("makes its pod NOTREADY at the next start of the daemon, and no other", async () => {
@@ -141,7 +146,7 @@ test("a shim that hangs", needsRoot, async (t) => {
         ["NOTREADY", "READY", "READY"],
       );
     });
-    ok(performance.now() - began < 15_000);
+    ok(performance.now() - began < 30_000);
   });
 
   await t.test("is ended with its pod", async () => {

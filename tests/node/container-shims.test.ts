@@ -9,6 +9,7 @@ import { type ContainerNode, startContainerNode } from "../support/containers/co
 import type { Container } from "../support/containers/container.ts";
 import { runScript } from "../support/containers/run-script.ts";
 import { shimOf } from "../support/containers/shim-of.ts";
+import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import type { PodOptions } from "../support/node.ts";
 import { type PodConfig, securityContext } from "../support/pod-config.ts";
@@ -174,16 +175,17 @@ test("containers in a user namespace stay below the pod's cgroup (CVE-2025-47291
   });
   const container = await scene.runContainer(pod);
   equal((await container.sh("cat /proc/self/uid_map")).trim().split(/\s+/).join(" "), "0 700000 65536");
-  const exec = container.execSync(["sleep", "3"]);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const exec = container.execSync(["sh", "-c", "touch /runs; while [ ! -e /over ]; do sleep 0.1; done"]);
+  await eventually(10_000, async () => equal(await container.sh("test -e /runs; echo $?"), "0\n"));
   const pids = readFileSync(`/proc/${await pidOf(container)}/task/${await pidOf(container)}/children`, "utf8");
   ok(pids.length > 0);
   const inside = processesIn(cgroupParent);
   ok(inside.includes(await pidOf(container)));
-  // The shell, its sleep, and the sleep that was put into the container.
+  // The shell, its sleep, and the shell that was put into the container.
   ok(inside.length >= 3, inside.join());
   for (const pid of inside)
     for (const path of cgroupsOf(pid)) ok(path.startsWith(`${cgroupParent}/crib-${pod.id}/`), path);
+  await container.sh("touch /over");
   equal((await exec).exitCode, 0);
   equal((await container.execSync(["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"])).exitCode, 137);
 });

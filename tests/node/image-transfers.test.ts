@@ -1,4 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
@@ -48,7 +50,7 @@ test("a pull that nobody waits for any more ends, and the next goes on where it 
   const name = serve(image);
   registry.script({ path: big.digest, times: 1 }, serveWith({ stopAfter: 1_000_000, stop: "stall" }));
   const leave = new AbortController();
-  const pulls = [images.pull(name, { signal: leave.signal }), images.pull(name, { timeoutMs: 1_500 })];
+  const pulls = [images.pull(name, { signal: leave.signal }), images.pull(name, { timeoutMs: 6_000 })];
   for (const pull of pulls) pull.catch(() => {});
   await eventually(5_000, () => equal(registry.requestsFor(big.digest).length, 1));
   leave.abort();
@@ -78,19 +80,19 @@ test("after a SIGKILL in mid transfer the next pull goes on where it was", needs
   const pull = images.pull(name);
   pull.catch(() => {});
   await eventually(5_000, () => equal(registry.requestsFor(big.digest).length, 1));
-  // What was sent has arrived in the partial file a moment later.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const partial = join(node.root, "content/ingest", big.digest.replace(":", "-"));
+  await eventually(10_000, () => ok(statSync(partial).size > 0));
   await node.restart();
   await rejects(pull);
   deepEqual(await images.list(), []);
-  deepEqual(await node.leaks(), []);
+  await eventually(10_000, async () => deepEqual(await node.leaks(), []));
   equal(await images.pull(name), image.id);
   match(registry.requestsFor(big.digest)[1]?.headers.range ?? "no range", /^bytes=[1-9]\d*-/);
   deepEqual(await unsoundBlobs(node), []);
 });
 
 test("a registry that says nothing holds up no other pull", needsRoot, async (t) => {
-  const { images, registry, serve } = await startImageNode(t, { registry: { stall_timeout: "5s" } });
+  const { images, registry, serve } = await startImageNode(t, { registry: { stall_timeout: "50s" } });
   const silent = Array.from({ length: 20 }, (_, which) => testImage([testLayer([{ name: `silent${which}` }])]));
   const leave = new AbortController();
   const stalled = silent.map(async (one) => {
@@ -101,7 +103,7 @@ test("a registry that says nothing holds up no other pull", needsRoot, async (t)
   await eventually(5_000, () => ok(registry.requests.length >= 20));
   const started = performance.now();
   equal(await images.pull(serve(image)), image.id);
-  ok(performance.now() - started < 5_000, "the good pull waited for the others");
+  ok(performance.now() - started < 40_000, "the good pull waited for the others");
   leave.abort();
   await Promise.all(stalled);
 });

@@ -43,7 +43,7 @@ test("clients of a container's own process", needsRoot, async (t) => {
     const clients = [join(outputs[0], inputs[0]), join(outputs[1], inputs[1]), join(outputs[2])];
     using other = await openWebSocket(await attachUrl(node, container), "v5.channel.k8s.io");
     await Promise.all(opened);
-    await pause(100); // a client is joined a moment after its streams are there
+    await pause(1_000); // a client is joined a moment after its streams are there
     const said = outputs.map((output) => untilSaid(output, "got second\n"));
     inputs[0].write("first\n");
     await eventually(10_000, async () => equal((await container.log())[0]?.text.slice(-5), "first"));

@@ -185,6 +185,8 @@ export class LaneNode implements Node {
       // What the daemon has to clean up it must not owe to a new start; but a dead one, or one with faults, cannot.
       if (!this.#sound) await this.restart();
       await this.removeAllPods();
+      // What it has begun to remove in the background it may end. What stays is counted when it has gone, more strictly.
+      await eventually(5_000, async () => expectNone(await this.leaks())).catch(() => {});
       await this.term();
     });
     // One that could not be ended well would keep its test from ending.
