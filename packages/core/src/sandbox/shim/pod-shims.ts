@@ -122,6 +122,8 @@ export class PodShims {
       if (gone?.link === undefined) return false;
       return await shutdownSandbox({ id, link: gone.link, budgets: this.#budgets }, server, signal);
     });
+    // A bundle that somebody took away names no shim; its marker does.
+    if (gone === undefined) await shims.kill(id, signal);
     gone?.link?.close();
     // What a runtime that was at work until its shim went may have put there meanwhile. The cgroup bears the sandbox's own id.
     if (cgroupPath !== undefined) await killCgroup(cgroupPath, { timeoutMs: killMs });
