@@ -90,7 +90,7 @@ export class PodSandboxService implements PodSandboxes {
 
   get(idOrPrefix: string): SandboxRecord {
     const record = this.#options.store.get(idOrPrefix);
-    if (isVisible(record)) return record;
+    if (isVisible(record)) return this.#shown(record);
     throw new StatusError(Code.NotFound, `sandbox "${idOrPrefix}": not found`);
   }
 
@@ -98,9 +98,10 @@ export class PodSandboxService implements PodSandboxes {
     const labels = Object.entries(filter.labels ?? {});
     return this.#options.store
       .list()
+      .filter(isVisible)
+      .map((record) => this.#shown(record))
       .filter(
         (record) =>
-          isVisible(record) &&
           (filter.id === undefined || record.id.startsWith(filter.id)) &&
           (filter.ready === undefined || filter.ready === isReady(record)) &&
           labels.every(([key, value]) => Object.hasOwn(record.plan.labels, key) && record.plan.labels[key] === value),
@@ -175,6 +176,14 @@ export class PodSandboxService implements PodSandboxes {
       Code.AlreadyExists,
       `pod sandbox "${holder.name}": sandbox "${id}" of this attempt is no longer ready; raise the attempt or remove "${id}"`,
     );
+  }
+
+  /** A pod of which nobody has been able to tell for too long is not shown as ready, and is again as soon as somebody can. */
+  #shown(record: SandboxRecord): SandboxRecord {
+    if (!isReady(record)) return record;
+    const pending = this.#options.planning.controllers.get(record.plan.handler.controller)?.pending?.(record.id);
+    if (!pending || pending.readyUntil.getTime() > Date.now()) return record;
+    return { ...record, unreachable: { reason: pending.reason, since: pending.since.toISOString() } };
   }
 
   #find(id: string): SandboxRecord | undefined {

@@ -13,6 +13,7 @@ import type { NriHooks } from "@crib/core/nri";
 import { createPodsandboxController, imagePauseRoots } from "@crib/core/podsandbox";
 import {
   createCgroupOwners,
+  createGoneController,
   createRetries,
   createSandboxRows,
   createStrays,
@@ -20,10 +21,10 @@ import {
   PodSandboxService,
   type RuntimeHandler,
 } from "@crib/core/sandbox";
+import { createShimController } from "@crib/core/shim";
 import type { Snapshot } from "@crib/core/snapshots";
 import type { HostFeatures } from "@crib/core/spec";
 import { createShims, type Shims, type ShimsOptions, type TaskLog } from "@crib/core/tasks";
-import type { OfferedHandler } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
 import { type Cni, createCni, spawnExec } from "@crib/libcni";
 import { bootId, spawnProcess } from "@crib/linux";
@@ -32,6 +33,8 @@ import { parseReference } from "@crib/oci-spec";
 import type { SandboxController } from "@crib/sandboxer";
 
 import type { DaemonConfig } from "./config/types.ts";
+import { Controllers } from "./handlers/controllers.ts";
+import { HandlerRegistry, judgeHandler } from "./handlers/handler-registry.ts";
 import { readHostFeatures } from "./host-features.ts";
 import type { Log } from "./log.ts";
 import { DaemonMetrics } from "./metrics/daemon-metrics.ts";
@@ -40,7 +43,6 @@ import { type DaemonContainers, openContainers } from "./open-containers.ts";
 import { type DaemonImages, openImages } from "./open-images.ts";
 import { openPlugins } from "./open-plugins.ts";
 import { findPauseCommand } from "./pause-command.ts";
-import { describeHandlers } from "./runtime-features.ts";
 
 /** Milliseconds that a pause process has to end by itself; it has nothing to save. */
 const stopGraceMs = 0;
@@ -56,7 +58,8 @@ export interface Daemon extends AsyncDisposable {
   readonly nri: Nri;
   readonly metrics: DaemonMetrics;
   readonly features: HostFeatures;
-  readonly handlers: readonly OfferedHandler[];
+  readonly handlers: HandlerRegistry;
+  readonly controllers: Controllers;
   readonly store: SandboxStore;
   readonly containerStore: ContainerStore;
   readonly images: DaemonImages["images"];
@@ -68,20 +71,28 @@ export interface Daemon extends AsyncDisposable {
   readonly databaseSetAside: string | undefined;
 }
 
+/** What `compose` is given. */
+export interface ComposeOptions {
+  readonly config: DaemonConfig;
+  readonly instance: string;
+  /** Path of the socket that shims tell their events to. */
+  readonly eventsAddress: string;
+  readonly log: Log;
+  /** Controllers of whoever embeds crib, by the name that handlers name them by. AlreadyExists for one that is taken. */
+  readonly controllers?: Readonly<Record<string, SandboxController>>;
+}
+
 /** Builds a daemon's parts from its configuration. Plain constructor calls; nothing is found by name or registered. */
-export async function compose(
-  config: DaemonConfig,
-  instance: string,
-  eventsAddress: string,
-  log: Log,
-): Promise<Daemon> {
+export async function compose(options: ComposeOptions): Promise<Daemon> {
+  const { config, instance, eventsAddress, log } = options;
   await using parts = new AsyncDisposableStack();
   const database = parts.use(await openDatabase(join(config.root, "metadata.db")));
   const store = await openSandboxStore(database, openRecordCopies(join(config.root, "sandboxes")));
   const containerStore = await openContainerStore(database, openRecordCopies(join(config.root, "containers")));
   const usernsOf = ({ owner = "" }: Snapshot): string | undefined =>
     store.find(containerStore.find(owner)?.plan.sandboxId ?? owner)?.plan.namespaces.user;
-  const imageParts = parts.use(await openImages(config, database, usernsOf, log));
+  const handlers = new HandlerRegistry(config.runtime.defaultHandler);
+  const imageParts = parts.use(await openImages(config, handlers.names, database, usernsOf, log));
   const strays = createStrays(instance);
   // Begins now and is waited for by each row that is undone or finished, so that it holds up nothing else.
   const straysEnded = endLeftStrays(store, strays);
@@ -92,7 +103,6 @@ export async function compose(
     exec: spawnExec({ scratchDir: config.state, spawn: spawnProcess }),
     onStderr: (stderr) => log.debug(stderr, "CNI plugin wrote to stderr"),
   });
-  const networks = parts.use(await openNetworks(config, cni, log));
   const taskLog: TaskLog = (level, message, fields) => log[level](fields, message);
   const shimsOptions: ShimsOptions = {
     stateDir: config.state,
@@ -104,24 +114,25 @@ export async function compose(
   };
   const shims = createShims(shimsOptions);
   parts.defer(() => shims.close());
-  const controllers = new Map<string, SandboxController>([
-    [
-      "podsandbox",
-      createPodsandboxController({
-        shims,
-        pauseRoots: imagePauseRoots({
-          ...imageParts,
-          mountPointsDir: join(config.root, "mount-points"),
-          program: await findPauseCommand(config.runtime.pauseBinary),
-          image: config.images.pauseImage === "" ? undefined : parseReference(config.images.pauseImage),
-        }),
-        handlerOf: (name) => handlerOf(config, name),
-        log: taskLog,
-      }),
-    ],
-  ]);
-  refuseUnknownControllers(config, controllers);
-  const handlers = await describeHandlers(Object.values(config.runtimes));
+  const handlerOf = handlerFinder(handlers, store);
+  const podsandbox = createPodsandboxController({
+    shims,
+    pauseRoots: imagePauseRoots({
+      ...imageParts,
+      mountPointsDir: join(config.root, "mount-points"),
+      program: await findPauseCommand(config.runtime.pauseBinary),
+      image: config.images.pauseImage === "" ? undefined : parseReference(config.images.pauseImage),
+    }),
+    handlerOf,
+    log: taskLog,
+  });
+  const shim = createShimController({ shims, handlerOf, log: taskLog });
+  const own = ownControllers({ podsandbox, shim }, options.controllers);
+  const controllers = parts.use(new Controllers({ own, stateDir: config.state, handlerOf, log: taskLog }));
+  for (const sandboxer of Object.values(config.sandboxers)) controllers.open(sandboxer);
+  await fillHandlers(handlers, config, controllers, log);
+  const networks = parts.use(await openNetworks(config, handlers.handlers, cni, log));
+  const gone = createGoneController({ shims, findSandbox: (id) => store.find(id), log });
   const features = readHostFeatures(config.runtime.cgroupDriver, handlers);
   const { nri, hooks } = openPlugins({
     config,
@@ -140,7 +151,8 @@ export async function compose(
       sandboxes: store,
       containers: containerStore,
       imageParts,
-      controllers,
+      controllers: controllers.all,
+      gone,
       shims: shimsOptions,
       hooks,
       features,
@@ -157,7 +169,8 @@ export async function compose(
     deps: {
       cni,
       ipPreference: config.cni.ipPreference,
-      controllers,
+      controllers: controllers.all,
+      gone,
       cgroups,
       containers,
       hooks,
@@ -179,9 +192,10 @@ export async function compose(
     rows,
     planning: {
       places: { root: config.root, state: config.state, netnsDir: config.runtime.netnsDir },
-      handlers: new Map(Object.entries(config.runtimes)),
+      handlers: handlers.handlers,
+      whyBroken: (name) => handlers.whyBroken(name),
       defaultHandler: config.runtime.defaultHandler,
-      controllers,
+      controllers: controllers.all,
       cgroups,
       networksFor: (handler) => networks.forHandler(handler),
       networkNamed: (handler, name) => networks.named(handler, name),
@@ -205,6 +219,7 @@ export async function compose(
     starts: containerParts.starts,
     stdio: containerParts.stdio,
     handlers,
+    controllers,
     store,
     containerStore,
     images: imageParts.images,
@@ -217,19 +232,43 @@ export async function compose(
   };
 }
 
-function handlerOf(config: DaemonConfig, name: string): RuntimeHandler {
-  const handler = config.runtimes[name];
-  if (handler) return handler;
-  throw new StatusError(Code.FailedPrecondition, `runtime handler "${name}": not configured any more`);
+/** The handler of a pod, as its plan has it; without a pod of that name, as configured now. */
+function handlerFinder(
+  { handlers }: HandlerRegistry,
+  store: SandboxStore,
+): (name: string, sandboxId?: string) => RuntimeHandler {
+  return (name, sandboxId = "") => {
+    const planned = store.find(sandboxId)?.plan.handler;
+    // A pod outlives the configuration of its handler.
+    const found =
+      planned ?? handlers.get(name) ?? store.list().find(({ plan }) => plan.handler.name === name)?.plan.handler;
+    if (found) return found;
+    throw new StatusError(Code.FailedPrecondition, `runtime handler "${name}": not configured any more`);
+  };
 }
 
-function refuseUnknownControllers(config: DaemonConfig, controllers: ReadonlyMap<string, unknown>): void {
-  for (const { name, controller } of Object.values(config.runtimes)) {
-    if (controllers.has(controller)) continue;
-    const known = [...controllers.keys()].map((known) => `"${known}"`).join(", ");
-    throw new StatusError(
-      Code.InvalidArgument,
-      `[runtimes.${name}] controller = "${controller}": expected one of ${known}`,
-    );
+function ownControllers(
+  own: Readonly<Record<string, SandboxController>>,
+  given: ComposeOptions["controllers"] = {},
+): ReadonlyMap<string, SandboxController> {
+  const taken = Object.keys(given).find((name) => Object.hasOwn(own, name) || name === "docker");
+  if (taken !== undefined) {
+    throw new StatusError(Code.AlreadyExists, `controller "${taken}": crib has one of this name`);
+  }
+  return new Map(Object.entries({ ...own, ...given }));
+}
+
+/** One that cannot be used costs its pods, not the daemon. */
+async function fillHandlers(
+  handlers: HandlerRegistry,
+  config: DaemonConfig,
+  controllers: Controllers,
+  log: Log,
+): Promise<void> {
+  const names = [...controllers.all.keys()];
+  const judged = await Promise.all(Object.values(config.runtimes).map((handler) => judgeHandler(handler, names)));
+  for (const one of judged) handlers.set(one);
+  for (const { handler, reason } of handlers.broken) {
+    log.warn({ handler: handler.name, reason }, "runtime handler cannot be used");
   }
 }

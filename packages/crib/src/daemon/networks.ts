@@ -15,13 +15,22 @@ export interface DaemonNetworks extends Networks, AsyncDisposable {
   named(handler: RuntimeHandler, name: string): NetworkList;
   /** Every network known now. */
   all(): readonly NetworkList[];
+  /** Watches what these handlers need as well, and settles when it was read once. */
+  open(handlers: Iterable<RuntimeHandler>): Promise<void>;
+  /** Watches no more what none of the handlers of this moment needs. */
+  closeUnused(): void;
 }
 
 /** Milliseconds for all STATUS calls of one look; the kubelet looks every five seconds. */
 const statusMs = 4_000;
 
-/** Opens the watches and waits until each directory was read once. */
-export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Promise<DaemonNetworks> {
+/** Opens the watches and waits until each directory was read once. `handlers` is looked up each time: they may change. */
+export async function openNetworks(
+  config: DaemonConfig,
+  handlers: ReadonlyMap<string, RuntimeHandler>,
+  cni: Cni,
+  log: Log,
+): Promise<DaemonNetworks> {
   const provided = config.cni.defaultNetwork;
   if (provided) await refuseOverlap(provided);
   const own = provided ? defaultNetworkList(provided) : undefined;
@@ -30,16 +39,29 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
   const mostOf = ({ networks, cniMaxConfNum }: RuntimeHandler): number =>
     (networks ?? []).length > 0 ? 0 : cniMaxConfNum;
   const keyOf = (handler: RuntimeHandler): string => `${mostOf(handler)}:${handler.cniConfDir || config.cni.confDir}`;
-  for (const handler of Object.values(config.runtimes)) {
-    if (own && handler.cniConfDir === "") continue;
-    const key = keyOf(handler);
-    if (watches.has(key)) continue;
-    const dir = handler.cniConfDir || config.cni.confDir;
-    const watch = watchNetworks({ dir, maxNetworks: mostOf(handler) });
-    watch.subscribe((state) => logChange(log, dir, state));
-    watches.set(key, watch);
-  }
-  await Promise.all([...watches.values()].map((watch) => watch.reload()));
+  const open = async (wanted: Iterable<RuntimeHandler>): Promise<void> => {
+    const opened: NetworkWatch[] = [];
+    for (const handler of wanted) {
+      if (own && handler.cniConfDir === "") continue;
+      const key = keyOf(handler);
+      if (watches.has(key)) continue;
+      const dir = handler.cniConfDir || config.cni.confDir;
+      const watch = watchNetworks({ dir, maxNetworks: mostOf(handler) });
+      watch.subscribe((state) => logChange(log, dir, state));
+      watches.set(key, watch);
+      opened.push(watch);
+    }
+    await Promise.all(opened.map((watch) => watch.reload()));
+  };
+  const closeUnused = (): void => {
+    const used = new Set([...handlers.values()].map(keyOf));
+    for (const [key, watch] of watches) {
+      if (used.has(key)) continue;
+      watches.delete(key);
+      void watch[Symbol.asyncDispose]();
+    }
+  };
+  await open(handlers.values());
 
   const stateOf = (handler: RuntimeHandler): NetworkState =>
     own && handler.cniConfDir === ""
@@ -51,9 +73,11 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
     const most = handler.cniMaxConfNum;
     return most === 0 ? state : { ...state, networks: state.networks.slice(0, most) };
   };
-  const defaultHandler = (): RuntimeHandler | undefined => config.runtimes[config.runtime.defaultHandler];
+  const defaultHandler = (): RuntimeHandler | undefined => handlers.get(config.runtime.defaultHandler);
 
   return {
+    open,
+    closeUnused,
     forHandler(handler): readonly NetworkList[] {
       const { networks, error } = defaultsOf(handler);
       if (networks.length > 0) return networks;
@@ -71,7 +95,7 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
       const why = error?.message ?? `no CNI configuration in "${dir}" has this name`;
       throw new StatusError(Code.Unavailable, `network "${name}" of runtime handler "${handler.name}": ${why}`);
     },
-    all: () => Object.values(config.runtimes).flatMap((handler) => stateOf(handler).networks),
+    all: () => [...handlers.values()].flatMap((handler) => stateOf(handler).networks),
     async status(signal) {
       const handler = defaultHandler();
       const { networks, error } = handler ? defaultsOf(handler) : { networks: [], error: undefined };
@@ -87,7 +111,7 @@ export async function openNetworks(config: DaemonConfig, cni: Cni, log: Log): Pr
       return { ready: true, reason: "", message: error ? `using the last good configuration: ${error.message}` : "" };
     },
     describe: () =>
-      Object.values(config.runtimes).map((handler) => {
+      [...handlers.values()].map((handler) => {
         const { networks, error, loadedAt } = stateOf(handler);
         return {
           handler: handler.name,

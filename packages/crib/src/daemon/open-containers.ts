@@ -3,6 +3,7 @@ import { createRetries, parseFaults } from "@crib/core/flow";
 import { createStdio, type Stdio } from "@crib/core/io";
 import type { ContainerStore, SandboxStore } from "@crib/core/metadata";
 import type { PluginHooks } from "@crib/core/nri";
+import type { SandboxPlan } from "@crib/core/sandbox";
 import { buildContainerSpec, createVolumeStore, type HostFeatures } from "@crib/core/spec";
 import {
   createTaskDeleter,
@@ -11,7 +12,6 @@ import {
   type ShimsOptions,
   type TaskServices,
 } from "@crib/core/tasks";
-import { Code, StatusError } from "@crib/errdefs";
 import { bootId } from "@crib/linux";
 import type { SandboxController } from "@crib/sandboxer";
 
@@ -28,6 +28,8 @@ export interface ContainerParts {
   readonly containers: ContainerStore;
   readonly imageParts: DaemonImages;
   readonly controllers: ReadonlyMap<string, SandboxController>;
+  /** Stands in for controllers that are not among them. */
+  readonly gone: SandboxController;
   readonly shims: ShimsOptions;
   readonly hooks: PluginHooks;
   readonly features: HostFeatures;
@@ -48,14 +50,15 @@ export interface DaemonContainers extends AsyncDisposable {
 export function openContainers(parts: ContainerParts): DaemonContainers {
   const { config, instance, sandboxes, imageParts, controllers, hooks, features, log } = parts;
   const { images, snapshots, trees } = imageParts;
-  const services = createTaskServices({
-    controllerOf: (sandboxId) => {
-      const { name, controller } = sandboxes.get(sandboxId).plan.handler;
-      const found = controllers.get(controller);
-      if (found) return found;
-      throw new StatusError(Code.FailedPrecondition, `runtime handler "${name}": no controller named "${controller}"`);
-    },
-  });
+  const planOf = (sandboxId: string): SandboxPlan => sandboxes.get(sandboxId).plan;
+  const controllerOf = (sandboxId: string): SandboxController =>
+    controllers.get(planOf(sandboxId).handler.controller) ?? parts.gone;
+  const remoteOf: Parameters<typeof createTaskDeleter>[2] = (sandboxId) => {
+    if (planOf(sandboxId).declares.localTasks !== false) return undefined;
+    const { tasks: table } = controllerOf(sandboxId);
+    return table ? { table } : {};
+  };
+  const services = createTaskServices({ controllerOf });
   const stdio = createStdio({
     log: (level, message, fields) => log[level](fields, message),
     endStdin: async (id) => {
@@ -82,7 +85,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
       stdio,
       services,
       starts,
-      remains: createTaskDeleter(parts.shims, (sandboxId) => sandboxes.get(sandboxId).plan.handler),
+      remains: createTaskDeleter(parts.shims, (sandboxId) => planOf(sandboxId).handler, remoteOf),
       endHelpers,
       hooks,
       findSandbox: (id) => sandboxes.find(id),
@@ -90,6 +93,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
       exits,
       clocks: new StopClocks(),
       sessions: new Map(),
+      waiting: new Map(),
       log,
     },
     faults: parseFaults(process.env["CRIB_FAULTS"]),

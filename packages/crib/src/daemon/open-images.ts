@@ -22,6 +22,7 @@ export interface DaemonImages extends AsyncDisposable {
 /** Builds what images are made of. Nothing is pulled or collected before `images.recover`. */
 export async function openImages(
   config: DaemonConfig,
+  handlers: ReadonlySet<string>,
   database: Database,
   usernsOf: SnapshotsOptions["usernsOf"],
   log: Log,
@@ -48,7 +49,7 @@ export async function openImages(
     unpacker,
     registry,
     findCredentials: readDockerConfigCredentials(reach.authFiles),
-    handlers: new Set(Object.keys(config.runtimes)),
+    handlers,
     pinned: new Set(settings.pauseImage === "" ? [] : [formatReference(parseReference(settings.pauseImage))]),
     limits: settings.limits,
     bootId: bootId(),

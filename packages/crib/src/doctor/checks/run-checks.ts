@@ -4,6 +4,7 @@ import type { DaemonConfig } from "../../daemon/config/types.ts";
 import { answers } from "./daemon/answers.ts";
 import { directories } from "./daemon/directories.ts";
 import { records } from "./daemon/records.ts";
+import { sandboxers } from "./daemon/sandboxers.ts";
 import { capabilities } from "./host/capabilities.ts";
 import { cgroups } from "./host/cgroups.ts";
 import { kernel } from "./host/kernel.ts";
@@ -15,6 +16,7 @@ import { cniConfig } from "./network/cni-config.ts";
 import { forwarding } from "./network/forwarding.ts";
 import { packetFilter } from "./network/packet-filter.ts";
 import { criu } from "./programs/criu.ts";
+import { handlers } from "./programs/handlers.ts";
 import { ociRuntime } from "./programs/oci-runtime.ts";
 import { pause } from "./programs/pause.ts";
 import { shim } from "./programs/shim.ts";
@@ -27,6 +29,7 @@ const checks: readonly Check[] = [
   cgroups,
   capabilities,
   securityModules,
+  handlers,
   ociRuntime,
   shim,
   pause,
@@ -39,6 +42,7 @@ const checks: readonly Check[] = [
   records,
   storage,
   registries,
+  sandboxers,
   answers,
 ];
 

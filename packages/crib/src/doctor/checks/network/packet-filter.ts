@@ -1,5 +1,5 @@
+import { findProgram } from "../../../daemon/find-program.ts";
 import { runTool } from "../../run-tool.ts";
-import { findProgram } from "../programs/find-program.ts";
 import { type Check, ok, warn } from "../types.ts";
 
 /** iptables or nft, which the CNI plugins use for masquerading and port mappings. */

@@ -1,18 +1,20 @@
 import { basename } from "node:path";
 
+import { findProgram } from "../../../daemon/find-program.ts";
+import { hasShim } from "../../../daemon/handlers/has-shim.ts";
+import { ociRuntimeOf } from "../../../daemon/handlers/oci-runtime-of.ts";
 import { runTool } from "../../run-tool.ts";
 import { type Check, fail } from "../types.ts";
 import { judgeVersion } from "./advisories.ts";
-import { findProgram } from "./find-program.ts";
 
 /** runc or crun of each handler whose shim uses one. */
 export const ociRuntime: Check = {
   name: "oci runtime",
   async run({ runtimes }) {
     const names = Object.values(runtimes)
-      .filter(({ runtimeType }) => runtimeType.includes("runc"))
-      .map(({ options }) => options["BinaryName"])
-      .map((name) => (typeof name === "string" && name !== "" ? name : "runc"));
+      .filter(hasShim)
+      .map(ociRuntimeOf)
+      .filter((name) => name !== undefined);
     const results = await Promise.all([...new Set(names)].map(judge));
     return results.flat();
   },

@@ -1,6 +1,6 @@
+import { findProgram } from "../../../daemon/find-program.ts";
 import { findPauseCommand } from "../../../daemon/pause-command.ts";
 import { type Check, ok, warn } from "../types.ts";
-import { findProgram } from "./find-program.ts";
 
 /** The pause program, which pods with a shared PID namespace need. */
 export const pause: Check = {

@@ -1,15 +1,18 @@
 import { basename } from "node:path";
 
+import { findProgram } from "../../../daemon/find-program.ts";
+import { hasShim } from "../../../daemon/handlers/has-shim.ts";
 import { runTool } from "../../run-tool.ts";
 import { type Check, type CheckResult, fail } from "../types.ts";
 import { judgeVersion } from "./advisories.ts";
-import { findProgram } from "./find-program.ts";
 
 /** The Runtime v2 shim of each handler. */
 export const shim: Check = {
   name: "shim",
   async run({ runtimes }) {
-    const wanted = Object.values(runtimes).map(({ runtimePath, runtimeType }) => runtimePath || fileName(runtimeType));
+    const wanted = Object.values(runtimes)
+      .filter(hasShim)
+      .map(({ runtimePath, runtimeType }) => runtimePath || fileName(runtimeType));
     const results = await Promise.all([...new Set(wanted)].map(judge));
     return results.flat();
   },

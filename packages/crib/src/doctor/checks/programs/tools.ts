@@ -1,5 +1,5 @@
+import { findProgram } from "../../../daemon/find-program.ts";
 import { type Check, ok, warn } from "../types.ts";
-import { findProgram } from "./find-program.ts";
 
 /** Programs that `crib doctor --leaks` and `crib demo` call; the daemon needs none of them. */
 const wanted = [

@@ -3,8 +3,9 @@ import { release } from "node:os";
 import { promisify } from "node:util";
 
 import type { RuntimeHandler } from "@crib/core/sandbox";
-import { isRuncRuntime } from "@crib/core/tasks";
 import type { OfferedHandler } from "@crib/cri";
+
+import { ociRuntimeOf } from "./oci-runtime-of.ts";
 
 const run = promisify(execFile);
 
@@ -19,23 +20,22 @@ interface Features {
   };
 }
 
-/** Asks the OCI runtime of each handler (`runc features`) what pods of that handler can have. */
-export async function describeHandlers(handlers: readonly RuntimeHandler[]): Promise<readonly OfferedHandler[]> {
-  return await Promise.all(handlers.map(describeHandler));
-}
-
-async function describeHandler(handler: RuntimeHandler): Promise<OfferedHandler> {
-  const named = handler.options["BinaryName"];
-  const own = typeof named === "string" && named !== "" ? named : undefined;
-  // What another shim runs containers with is not known from here, and what runc can says nothing of it.
-  const binary = own ?? (isRuncRuntime(handler.runtimeType) ? "runc" : undefined);
-  const features = binary === undefined ? {} : await askFeatures(binary);
+/**
+ * What pods of a handler can have: as configured, else as the OCI runtime says (`runc features`), else nothing. Of the runtimes that a
+ * sandboxer or a shim with boundaries of its own uses nothing is known from here.
+ */
+export async function describeHandler(handler: RuntimeHandler): Promise<OfferedHandler> {
+  const binary = handler.controller === "podsandbox" ? ociRuntimeOf(handler) : undefined;
+  const told = binary === undefined ? {} : await askFeatures(binary);
+  const { features } = handler;
   return {
     handler,
     // mount_setattr(2) with AT_RECURSIVE came with Linux 5.12.
-    recursiveReadOnlyMounts: kernelIsAtLeast(5, 12) && (features.mountOptions ?? []).includes("rro"),
+    recursiveReadOnlyMounts:
+      features?.recursiveReadOnlyMounts ?? (kernelIsAtLeast(5, 12) && (told.mountOptions ?? []).includes("rro")),
     userNamespaces:
-      (features.linux?.namespaces ?? []).includes("user") && features.linux?.mountExtensions?.idmap?.enabled === true,
+      features?.userNamespaces ??
+      ((told.linux?.namespaces ?? []).includes("user") && told.linux?.mountExtensions?.idmap?.enabled === true),
   };
 }
 

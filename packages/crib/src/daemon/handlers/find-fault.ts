@@ -1,0 +1,43 @@
+import { stat } from "node:fs/promises";
+
+import type { RuntimeHandler } from "@crib/core/sandbox";
+import { findRuntimeBinary, packRuntimeOptions } from "@crib/core/tasks";
+import { StatusError } from "@crib/errdefs";
+
+import { findProgram } from "../find-program.ts";
+import { hasShim } from "./has-shim.ts";
+import { ociRuntimeOf } from "./oci-runtime-of.ts";
+
+/**
+ * Why no pod can run with a handler as it is configured, naming what has to be changed; undefined when nothing stands in the way as
+ * far as can be seen from here. `controllers`: the names of those there are.
+ */
+export async function findFault(handler: RuntimeHandler, controllers: readonly string[]): Promise<string | undefined> {
+  if (!controllers.includes(handler.controller)) {
+    const known = controllers.map((name) => `"${name}"`).join(", ");
+    return `no controller named "${handler.controller}"; there is ${known}`;
+  }
+  return (hasShim(handler) ? await shimFault(handler) : undefined) ?? (await cniFault(handler));
+}
+
+async function shimFault(handler: RuntimeHandler): Promise<string | undefined> {
+  try {
+    packRuntimeOptions(handler.runtimeType, handler.options);
+    await findRuntimeBinary(handler, { path: process.env["PATH"] ?? "" });
+  } catch (reason) {
+    return StatusError.from(reason).message;
+  }
+  const runtime = ociRuntimeOf(handler);
+  if (runtime === undefined || findProgram(runtime) !== undefined) return undefined;
+  return `its OCI runtime "${runtime}" is not installed`;
+}
+
+/** The default directory is judged by the network's own condition: it may well be filled later. */
+async function cniFault({ cniConfDir }: RuntimeHandler): Promise<string | undefined> {
+  if (cniConfDir === "") return undefined;
+  try {
+    return (await stat(cniConfDir)).isDirectory() ? undefined : `cni_conf_dir "${cniConfDir}" is not a directory`;
+  } catch (reason) {
+    return StatusError.from(reason, `cni_conf_dir "${cniConfDir}"`).message;
+  }
+}
