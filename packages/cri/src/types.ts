@@ -22,8 +22,10 @@ export interface CriDeps {
   readonly cgroupDriver: "cgroupfs" | "systemd";
   /** What images take, and what containers write. Asked every 10 seconds by the kubelet, so it has to be cheap. */
   readonly imageFs: (signal: AbortSignal) => Promise<ImageFsUsage>;
-  /** Configuration as shown by verbose Status; anything that JSON can say, without secrets. */
-  readonly config: unknown;
+  /** Configuration in force as shown by verbose Status; anything that JSON can say, without secrets. */
+  readonly config: () => unknown;
+  /** Controllers in other processes as they stand, as shown by verbose Status. Default: none. */
+  readonly sandboxers?: () => unknown;
   readonly gate: Gate;
   readonly log: CriLog;
 }

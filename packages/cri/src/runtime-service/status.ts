@@ -35,13 +35,15 @@ function condition({ ready, reason, message }: NetworkStatus): { status: boolean
   return { status: ready, reason: ready ? reason : reason || "NetworkPluginNotReady", message };
 }
 
-function describe({ config, networks, version, handlers }: CriDeps, network: NetworkStatus): Record<string, string> {
+function describe(deps: CriDeps, network: NetworkStatus): Record<string, string> {
+  const { config, networks, version, handlers, sandboxers } = deps;
   return {
-    config: JSON.stringify(config ?? {}),
+    config: JSON.stringify(config() ?? {}),
     cniconfig: JSON.stringify(networks.describe() ?? {}),
     lastCNILoadStatus: network.message || (network.ready ? "OK" : network.reason),
     version: JSON.stringify(version),
     handlers: JSON.stringify(describeHandlers(handlers)),
+    sandboxers: JSON.stringify(sandboxers?.() ?? []),
   };
 }
 

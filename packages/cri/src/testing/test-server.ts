@@ -82,7 +82,7 @@ export async function startTestServer(
       pod: async () => ({ timestamp: measuredAt }),
       container: async () => ({ timestamp: measuredAt }),
     },
-    config: { root: "/var/lib/crib" },
+    config: () => ({ root: "/var/lib/crib" }),
     gate,
     log: { debug: log("debug"), warn: log("warn"), error: log("error") },
     ...more,

@@ -9,6 +9,7 @@ import type { DoctorOptions } from "./doctor.ts";
 import { addEndpoint } from "./endpoint-flags.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import { addImageCommands } from "./images/commands.ts";
+import type { ReloadOptions } from "./reload.ts";
 import type { TraceOptions } from "./trace/trace.ts";
 
 /** The command line of crib. Each command's module is loaded when it is run, so that small commands stay quick. */
@@ -22,6 +23,7 @@ export function buildProgram(): Command {
     .addHelpText("after", overview);
   addServe(program);
   addDemo(program);
+  addReload(program);
   addDoctor(program);
   addTrace(program);
   addInspect(program);
@@ -42,6 +44,7 @@ Examples:
   crib serve --default-network                serve the CRI with a network of its own
   crictl -r unix:///run/crib/crib.sock pods   talk to it
   crib doctor                                 what this machine lacks, and what to do
+  crib reload                                 take up a changed configuration
   crib doctor --leaks                         what is left on the host and belongs to no pod
   crib trace web                              where the time of a pod went
   crib run -it busybox                        run a container, joined with this terminal
@@ -97,6 +100,19 @@ Examples:
   crib doctor --leaks --root /tmp/a/root --state /tmp/a/state`,
     )
     .action(async (options: DoctorOptions) => (await import("./doctor.ts")).doctorCommand(options));
+}
+
+function addReload(program: Command): void {
+  addEndpoint(program.command("reload"))
+    .description("have the daemon read its configuration again, as SIGHUP does, and say what came of it")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      `
+Runtime handlers and sandboxers that no pod uses change at once. Those in use stay as they are, and other settings wait for the next
+start; both are named. A file with a mistake changes nothing.`,
+    )
+    .action(async (options: ReloadOptions) => (await import("./reload.ts")).reloadCommand(options));
 }
 
 function addTrace(program: Command): void {

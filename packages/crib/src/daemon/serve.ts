@@ -9,13 +9,16 @@ import { removeDeadSocket, serveShimEvents } from "@crib/core/tasks";
 import { createCriServer, type CriServer } from "@crib/cri";
 import { Code, StatusError } from "@crib/errdefs";
 import { lockFile } from "@crib/linux";
+import type { SandboxController } from "@crib/sandboxer";
 import type { StreamingServer } from "@crib/streaming";
 
 import { cribVersion } from "../version.ts";
 import { addAdminServices } from "./admin/add-admin-services.ts";
 import { collectNetworkGarbage } from "./collect-network-garbage.ts";
 import { compose, type Daemon } from "./compose.ts";
+import type { ConfigCheck } from "./config/load-config.ts";
 import type { DaemonConfig } from "./config/types.ts";
+import { Hangups } from "./hangups.ts";
 import { createImageFs } from "./image-fs.ts";
 import { loadInstance } from "./instance.ts";
 import { type Log, openLog } from "./log.ts";
@@ -25,6 +28,7 @@ import { serveMetrics } from "./metrics/serve-metrics.ts";
 import { openStreaming } from "./open-streaming.ts";
 import { prepareDirectories } from "./prepare-directories.ts";
 import { notifyReady } from "./ready-notice.ts";
+import { Reloader } from "./reload/reloader.ts";
 
 /** Milliseconds to find out whether a socket is dead. */
 const socketMs = 5_000;
@@ -35,14 +39,26 @@ const apparmorMs = 10_000;
 /** Milliseconds that running flows have to end when the daemon is told to; what is left then is finished by the next one. */
 const drainMs = 10_000;
 
+/** How often handlers that cannot run pods are looked at again: what they lacked may have been installed. In milliseconds. */
+const recheckMs = 10_000;
+
+/** What serving may be given beside the configuration. */
+export interface ServeOptions {
+  /** Reads the configuration again, for reloads. Default: reloads are refused. */
+  readonly readConfig?: () => ConfigCheck;
+  /** Controllers of whoever embeds crib, by the name that handlers name them by. */
+  readonly controllers?: Readonly<Record<string, SandboxController>>;
+}
+
 /**
  * Serves until SIGTERM or SIGINT, then settles; pods stay. The order of the start is the order of trust: nobody else uses
  * the directories, the records are read, what a dead daemon left running is ended, the socket answers, pods are
  * re-attached to, the calls open, and what was half-way is undone or finished in the background.
  */
-export async function serve(config: DaemonConfig): Promise<void> {
+export async function serve(config: DaemonConfig, options: ServeOptions = {}): Promise<void> {
   const log = openLog(config.log);
   const stopped = nextStopSignal();
+  const hangups = new Hangups();
   // Set once: every socket, file and directory that follows is closed to other users from birth.
   process.umask(0o077);
   await using parts = new AsyncDisposableStack();
@@ -56,7 +72,7 @@ export async function serve(config: DaemonConfig): Promise<void> {
   const events = parts.use(await serveShimEvents(eventsAddress, AbortSignal.timeout(socketMs)));
   // From here on, not when all is composed: shims that waited for a daemon tell at once what they have.
   const told = events.watch(new AbortController().signal);
-  const daemon = parts.use(await compose(config, instance, eventsAddress, log));
+  const daemon = parts.use(await compose({ ...options, config, instance, eventsAddress, log }));
   reportStore(daemon, log);
   void daemon.containers.followEvents(told);
   const gate = { isOpen: false };
@@ -65,8 +81,12 @@ export async function serve(config: DaemonConfig): Promise<void> {
     log.info({ url: metrics.url }, "metrics are served");
   }
   const streaming = parts.use(await openStreaming(config.streaming, log));
-  const server = await openServer(config, daemon, streaming, gate, log);
+  const reloader = createReloader(config, daemon, options, log);
+  const server = await openServer({ config, daemon, streaming, gate, reloader, log });
   parts.defer(() => server.close());
+  hangups.follow(() => reloadOrSay(reloader, log));
+  const recheck = setInterval(() => void recheckOrSay(reloader, log), recheckMs).unref();
+  parts.defer(() => clearInterval(recheck));
   await daemon.sandboxes.reattach();
   await daemon.containers.reattach();
   if (daemon.features.apparmor) await loadAppArmor(log);
@@ -95,18 +115,18 @@ export async function serve(config: DaemonConfig): Promise<void> {
   await rm(config.socket, { force: true });
 }
 
-async function openServer(
-  config: DaemonConfig,
-  daemon: Daemon,
-  streaming: StreamingServer,
-  gate: { readonly isOpen: boolean },
-  log: Log,
-): Promise<CriServer> {
-  const { images, sandboxes, networks } = daemon;
-  const handlers = {
-    defaultName: config.runtime.defaultHandler,
-    all: daemon.handlers,
-  };
+/** What the server of the CRI is made of. */
+interface ServerParts {
+  readonly config: DaemonConfig;
+  readonly daemon: Daemon;
+  readonly streaming: StreamingServer;
+  readonly gate: { readonly isOpen: boolean };
+  readonly reloader: Reloader;
+  readonly log: Log;
+}
+
+async function openServer({ config, daemon, streaming, gate, reloader, log }: ServerParts): Promise<CriServer> {
+  const { images, sandboxes, networks, handlers } = daemon;
   const server = createCriServer(
     {
       sandboxes,
@@ -134,11 +154,12 @@ async function openServer(
         cgroupDriver: config.runtime.cgroupDriver,
         log,
       }),
-      config,
+      config: () => reloader.config,
+      sandboxers: () => daemon.controllers.describe(),
       gate,
       log,
     },
-    { addServices: addAdminServices({ images, handlers }) },
+    { addServices: addAdminServices({ images, handlers, reloader }) },
   );
   // The locks are held, so a dead socket can only be that of an earlier daemon; one that answers is somebody else's.
   if (!(await removeDeadSocket(config.socket, AbortSignal.timeout(socketMs)))) {
@@ -149,6 +170,30 @@ async function openServer(
   }
   await server.listen(config.socket);
   return server;
+}
+
+function createReloader(config: DaemonConfig, daemon: Daemon, { readConfig }: ServeOptions, log: Log): Reloader {
+  const refuse = (): never => {
+    throw new StatusError(Code.Unimplemented, "reading the configuration again: this crib was started without a file");
+  };
+  return new Reloader({ ...daemon, config, readConfig: readConfig ?? refuse, log });
+}
+
+/** Whoever sent the signal cannot be answered. */
+async function reloadOrSay(reloader: Reloader, log: Log): Promise<void> {
+  try {
+    await reloader.reload();
+  } catch (reason) {
+    log.error({ error: StatusError.from(reason).message }, "the configuration stays as it was");
+  }
+}
+
+async function recheckOrSay(reloader: Reloader, log: Log): Promise<void> {
+  try {
+    await reloader.recheck();
+  } catch (reason) {
+    log.warn({ error: StatusError.from(reason).message }, "broken runtime handlers cannot be looked at again");
+  }
 }
 
 /** Pulls wait for it by themselves, so that nothing else does. */

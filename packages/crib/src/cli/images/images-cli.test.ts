@@ -12,6 +12,7 @@ import { type Digest, digestOf } from "@crib/oci-spec";
 
 import { addAdminServices } from "../../daemon/admin/add-admin-services.ts";
 import { MemoryImageAdmin } from "../../daemon/admin/testing/memory-image-admin.ts";
+import { nothingToReload } from "../../daemon/admin/testing/nothing-to-reload.ts";
 
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const digits = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
@@ -36,7 +37,10 @@ async function startScene(): Promise<Scene> {
   const dir = await mkdtemp(join(tmpdir(), "crib-cli-"));
   const images = new MemoryImageAdmin();
   const handlers = { defaultName: "runc", all: [] };
-  const server = await startTestServer({ images }, { addServices: addAdminServices({ images, handlers }) });
+  const server = await startTestServer(
+    { images },
+    { addServices: addAdminServices({ images, handlers, reloader: nothingToReload }) },
+  );
   return {
     images,
     dir,

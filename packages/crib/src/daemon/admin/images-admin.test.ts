@@ -11,6 +11,7 @@ import { BlobState, Images, LayerState } from "@crib/wire/admin";
 
 import { addAdminServices } from "./add-admin-services.ts";
 import { MemoryImageAdmin } from "./testing/memory-image-admin.ts";
+import { nothingToReload } from "./testing/nothing-to-reload.ts";
 
 const digits = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
 const MiB = 1024 * 1024;
@@ -25,7 +26,10 @@ interface Scene extends AsyncDisposable {
 async function startScene(): Promise<Scene> {
   const images = new MemoryImageAdmin();
   const handlers = { defaultName: "runc", all: [] };
-  const server = await startTestServer({}, { addServices: addAdminServices({ images, handlers }) });
+  const server = await startTestServer(
+    {},
+    { addServices: addAdminServices({ images, handlers, reloader: nothingToReload }) },
+  );
   const cri = connectCri(server.socketPath);
   return {
     images,
