@@ -1,0 +1,71 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+
+import { Code } from "@crib/errdefs";
+import { ContainerState, PodSandboxState } from "@crib/wire/cri";
+
+import { startContainerNode } from "../support/containers/container-node.ts";
+import { endAfter } from "../support/end-after.ts";
+import { needsRoot } from "../support/needs-root.ts";
+import { runProgram } from "../support/run-program.ts";
+import { sandboxerAddress, startSandboxer } from "../support/sandboxers/start-sandboxer.ts";
+
+test("a pod whose sandboxer is not configured any more is kept, can go, and can come back", needsRoot, async (t) => {
+  const scene = await startContainerNode(t, {
+    config: (lane) => ({
+      runtimes: { vm: { controller: "vmm" } },
+      sandboxers: { vmm: { address: sandboxerAddress(lane) } },
+    }),
+  });
+  const { node } = scene;
+  const sandboxer = await startSandboxer(node.lane);
+  endAfter(t, () => sandboxer.end());
+  const pod = await node.runPod({ handler: "vm" });
+  const container = await scene.runContainer(pod, { script: "echo begun; sleep 3600" });
+  equal((await container.status()).state, ContainerState.CONTAINER_RUNNING);
+  const before = readFileSync(node.configFile, "utf8");
+  const without = before.split("\n").filter((line) => !line.startsWith('"sandboxers"'));
+  writeFileSync(node.configFile, without.join("\n"));
+  await node.restart();
+
+  await t.test("it is not ready, with the reason, and nothing is taken from it", async () => {
+    equal((await node.list()).get(pod.id), "NOTREADY");
+    const { state } = await pod.status();
+    equal(state, PodSandboxState.SANDBOX_NOTREADY);
+    const { unreachable } = (await pod.info()) as { readonly unreachable?: { readonly reason: string } };
+    match(unreachable?.reason ?? "", /its controller "vmm" is not configured any more/);
+    ok((await pod.exec(["true"])).exitCode === 0, "its network namespace is there");
+    await rejects(scene.createContainer(pod), { code: Code.FailedPrecondition });
+    await rejects(node.runPod({ handler: "vm" }), {
+      code: Code.FailedPrecondition,
+      message: /no controller named "vmm"/,
+    });
+  });
+
+  await t.test("with its sandboxer back in the configuration it is as before", async () => {
+    writeFileSync(node.configFile, before);
+    await node.restart();
+    equal((await node.list()).get(pod.id), "READY");
+    equal((await container.status()).state, ContainerState.CONTAINER_RUNNING);
+    equal(await container.sh("echo again"), "again\n");
+    const second = await scene.runContainer(pod);
+    await second.stop(0);
+    await second.remove();
+  });
+
+  await t.test("without it, it can be stopped and removed, and what is left is named", async () => {
+    writeFileSync(node.configFile, without.join("\n"));
+    await node.restart();
+    await pod.stop();
+    equal((await container.status()).state, ContainerState.CONTAINER_EXITED);
+    await pod.remove();
+    equal((await node.list()).size, 0);
+    match(node.log(), /pod sandbox is removed without its controller/);
+    // They are the sandboxer's, which was not asked.
+    for (const kind of ["ipc", "uts"])
+      await runProgram(["umount", join(dirname(sandboxer.address), "namespaces", pod.id, kind)]);
+    deepEqual(await node.leaks(), []);
+  });
+});
