@@ -150,7 +150,7 @@ class ExecsOfDaemon implements Execs {
 
   #running(id: string, doing: string): ContainerRecord {
     const record = this.#options.containers.get(id);
-    if (record.state === "running" && record.facts.process !== undefined) return record;
+    if (record.state === "running") return record;
     throw new StatusError(Code.FailedPrecondition, `${doing} container "${record.id}": it is ${record.state}`);
   }
 

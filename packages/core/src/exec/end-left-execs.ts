@@ -11,7 +11,7 @@ import { killGroup } from "./kill-group.ts";
 export interface LeftExecs {
   readonly containerId: string;
   readonly bundleDir: string;
-  readonly service: Pick<TaskService, "tasks">;
+  readonly service: Pick<TaskService, "endpoint" | "tasks">;
   readonly log: TaskLog;
 }
 
@@ -63,7 +63,7 @@ const killMs = 2_000;
 async function endProcess(left: LeftExecs, execId: string, pid: number, signal: AbortSignal): Promise<void> {
   const { containerId, service } = left;
   const { tasks } = service;
-  killGroup(pid, containerId);
+  killGroup(service, pid, containerId);
   // NotFound: it has gone, but the shim may not know that yet. Until then it deletes nothing.
   await ignoring(Code.NotFound)(() => tasks.kill({ id: containerId, execId, signal: 9 }, signal));
   await tasks.wait(containerId, execId, signal, { timeoutMs: killMs });
@@ -73,13 +73,13 @@ async function endProcess(left: LeftExecs, execId: string, pid: number, signal: 
  * Shims kill the runtime when whoever asked for a start goes, and then know of no process; one that it had started by then runs on, and
  * is in the runtime's pid file.
  */
-async function endHalfStarted({ containerId, bundleDir }: LeftExecs, execId: string): Promise<void> {
+async function endHalfStarted({ containerId, bundleDir, service }: LeftExecs, execId: string): Promise<void> {
   const text = await readFile(join(bundleDir, `${execId}.pid`), "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw error;
   });
   const pid = Number(text);
-  if (Number.isInteger(pid)) killGroup(pid, containerId);
+  if (Number.isInteger(pid)) killGroup(service, pid, containerId);
 }
 
 function ignoring(code: Code): (work: () => Promise<void>) => Promise<void> {

@@ -105,7 +105,7 @@ export class ExecRun {
     }
     if (this.#hasEnded) return true;
     try {
-      killGroup(pid, containerId);
+      killGroup(service, pid, containerId);
       await service.tasks.kill({ id: containerId, execId, signal: 9 }, this.#leaving.signal);
     } catch (error) {
       const { message } = error as Error;
