@@ -74,10 +74,12 @@ export class Controllers implements AsyncDisposable {
   }
 
   #close(name: string, proxy: ProxyController): void {
-    const warn = (reason: unknown): void => {
+    const close = async (): Promise<void> => {
+      await using _ = proxy;
+    };
+    close().catch((reason: unknown) => {
       const error = StatusError.from(reason).message;
       this.#options.log("warn", "connection to a sandboxer is not closed well", { sandboxer: name, error });
-    };
-    void proxy[Symbol.asyncDispose]().then(() => {}, warn);
+    });
   }
 }
