@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
 
@@ -119,3 +120,4 @@ const address = `unix://${socket}`;
 const answers = { json: JSON.stringify({ version, address, protocol }), address, path: socket };
 // A pipe, where `start` waits for what it has to print.
 writeFileSync("answer", answers[answer]);
+flushCompileCache();

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { access, chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdtempSync, rmSync } from "node:fs";
+import { access, chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import {
+  cgroupProcesses,
   createCgroup,
   findProcessesByEnv,
   killCgroup,
@@ -36,12 +38,16 @@ const shortBudgets: ShimControllerBudgets = { start: 20_000, stop: 1_500, shutdo
 
 const serverProgram = join(import.meta.dirname, "fault-shim-server.ts");
 
+/** What compiling the server gives is kept for the next one, which then starts in less than half the time. */
+const cacheDir = mkdtempSync(join(tmpdir(), "crib-sh-cache-"));
+process.once("exit", () => rmSync(cacheDir, { recursive: true, force: true }));
+
 /** `start` forks the server, which writes into a pipe what is to be printed; there is nothing that `delete` has to do. */
 const shimScript = `#!/bin/sh
 for action; do :; done
 [ "$action" = start ] || exit 0
 mkfifo answer
-setsid "${process.execPath}" "${serverProgram}" </dev/null >/dev/null 2>server.err &
+NODE_COMPILE_CACHE="${cacheDir}" setsid "${process.execPath}" "${serverProgram}" </dev/null >/dev/null 2>server.err &
 exec cat answer
 `;
 
@@ -176,18 +182,11 @@ export class ShimFixture implements ControllerFixture {
   }
 
   async leftovers({ id, cgroupPath }: Sandbox): Promise<readonly string[]> {
-    const left: string[] = [];
-    for (const name of await readdir("/proc")) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid) || pid === process.pid) continue;
-      const [command = "", environ = "", cgroups = ""] = await Promise.all(
-        ["cmdline", "environ", "cgroup"].map((file) => readFile(`/proc/${pid}/${file}`, "latin1").catch(() => "")),
-      );
-      if (command === "") continue; // a zombie holds nothing any more
-      if (`${command} ${environ}`.includes(id) || cgroups.includes(cgroupPath)) {
-        left.push(`process ${pid} ${command.replaceAll("\0", " ")}`);
-      }
-    }
+    const [marked, inside] = await Promise.all([
+      findProcessesByEnv("CRIB_SHIM", `${this.dir}/${id}`),
+      cgroupProcesses(cgroupPath),
+    ]);
+    const left = [...new Set([...marked.map(({ pid }) => pid), ...inside])].map((pid) => `process ${pid}`);
     for (const path of [`${this.dir}/tasks/${id}`, `${this.dir}/tasks/.${id}`]) if (await exists(path)) left.push(path);
     return left;
   }
