@@ -1,4 +1,5 @@
 import { ok } from "node:assert/strict";
+import { readFileSync } from "node:fs";
 
 import { Code, StatusError } from "@crib/errdefs";
 
@@ -12,6 +13,7 @@ export const refusals: readonly Code[] = [Code.InvalidArgument, Code.DataLoss, C
 
 /** What a refusal may cost at most. */
 export interface Bounds {
+  /** Milliseconds of processor time of the daemon. How long it takes otherwise is limited by that of a call. */
   readonly withinMs: number;
   readonly growthMib: number;
   /** Default: any of `refusals`. */
@@ -25,16 +27,16 @@ export async function expectRefused(
   { withinMs, growthMib, codes = refusals }: Bounds,
 ): Promise<StatusError> {
   const memory = watchPeakMemory(target.node.daemon.pid);
-  const started = performance.now();
+  const startedMs = processorMs(target.node.daemon.pid);
   const reason = await pull().then(
     () => undefined,
     (reason: unknown) => StatusError.from(reason),
   );
-  const tookMs = performance.now() - started;
   target.expectUnharmed();
+  const tookMs = processorMs(target.node.daemon.pid) - startedMs;
   ok(reason !== undefined, "it was not refused");
   ok(codes.includes(reason.code), `${reason.code}: ${reason.message}`);
-  ok(tookMs < withinMs, `took ${tookMs.toFixed(0)} ms`);
+  ok(tookMs < withinMs, `took ${tookMs} ms of a processor`);
   const growth = memory.growth();
   ok(growth < growthMib, `the daemon grew by ${growth.toFixed(1)} MiB`);
   return reason;
@@ -55,4 +57,11 @@ export async function pullGoodImage(target: ImageNode): Promise<void> {
 /** Has the daemon start what it starts once: its workers, its connections. */
 export async function warmUp(target: ImageNode): Promise<void> {
   for (let time = 0; time < 5; time++) await pullGoodImage(target);
+}
+
+/** What a process has used of processors so far: what the clock says is also what else the machine had to do. */
+function processorMs(pid: number): number {
+  // proc_pid_stat(5): after the name, in parentheses, utime and stime are the 12th and 13th, in ticks of 10 ms.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(")").at(-1)?.trim().split(" ") ?? [];
+  return 10 * (Number(fields[11]) + Number(fields[12]));
 }
