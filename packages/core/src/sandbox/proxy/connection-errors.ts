@@ -4,7 +4,9 @@ import { Code, type StatusError } from "@crib/errdefs";
 const brokenPattern =
   /\b(?:ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|EACCES|ENOTSOCK)\b|broken pipe|connection (?:dropped|reset)|no connection established|RST_STREAM/i;
 
-const doubtfulCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code.Canceled]);
+const doubtfulCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown]);
+/** A call that nobody here has given up is Canceled by a peer that ends. */
+const goingCodes: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.Canceled]);
 
 /** Whether a failed call says of its peer that it is not there, or went away before it answered. */
 export function isConnectionError(error: StatusError): boolean {
@@ -13,8 +15,7 @@ export function isConnectionError(error: StatusError): boolean {
 
 /** Whether it may be that: gRPC libraries do not agree on the code, and peers send such words of what stands behind them. */
 export function mayBeConnectionError(error: StatusError): boolean {
-  if (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded) return true;
-  return doubtfulCodes.has(error.code) && brokenPattern.test(error.message);
+  return goingCodes.has(error.code) || (doubtfulCodes.has(error.code) && brokenPattern.test(error.message));
 }
 
 /** Why a peer cannot be reached, in words for whoever has to mend it. */

@@ -30,13 +30,9 @@ export async function podStatus(
     said = await watch.ask(signal, options);
   } catch (reason) {
     if (state.kind === "created" || signal.aborted) throw reason;
-    const since = new Date();
-    const { since: pendingSince, reason: why } = (pod.untold ??= {
-      since,
-      reason: (reason as Error).message,
-      ...link.loss,
-    });
-    return { state: "pending", pendingSince, info: shown({ reason: why }) };
+    const now = { since: new Date(), reason: StatusError.from(reason).message };
+    const { since, reason: why } = pod.untold ?? link.loss ?? now;
+    return { state: "pending", pendingSince: since, info: shown({ reason: why }) };
   }
   const process = pod.process && { process: pod.process };
   if (state.kind === "ready") {

@@ -130,6 +130,9 @@ export class SandboxerLink {
     }
     if (mayBeConnectionError(error)) this.#suspect();
     else this.#found();
+    if (error.code === Code.Canceled) {
+      return new StatusError(Code.Unavailable, `${doing}: ${who} has broken off the call`, { cause: error });
+    }
     const why = error.code === Code.DeadlineExceeded ? " has not answered in time" : `: ${error.message}`;
     return new StatusError(error.code, `${doing}: ${who}${why}`, { cause: error });
   }
