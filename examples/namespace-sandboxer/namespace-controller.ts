@@ -114,10 +114,10 @@ export class NamespaceController implements SandboxController {
   }
 
   async stop(id: string): Promise<void> {
-    // Also of a pod that nothing is known of: a process before this one may have started it.
-    const pause = await findPause(id);
-    if (pause !== undefined) await endPause(pause);
     const pod = this.#pods.get(id);
+    // Of a pod that is not known to have started, a process before this one may have left a pause.
+    const pause = pod?.instance === undefined ? await findPause(id) : pod.instance.process;
+    if (pause !== undefined) await endPause(pause);
     if (pod !== undefined) end(pod, pause === undefined ? 0 : 137);
   }
 

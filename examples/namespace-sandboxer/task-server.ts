@@ -2,13 +2,12 @@
  * Serves the tasks of a namespace sandboxer. Started by that; ends when it is told (SIGTERM), or by itself when there is no task and its sandboxer has been
  * away for a while. Containers live on without it; the next one removes what is left of them.
  */
-import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 import { isServed, logToStderr, serveTasks } from "@crib/sandboxer";
-import { cleanUpRuncTask, createRuncTasks } from "@crib/sandboxer/runc";
+import { cleanUpRuncTask, createRuncTasks, leftRuncTasks } from "@crib/sandboxer/runc";
 
 const { values } = parseArgs({
   options: {
@@ -27,9 +26,7 @@ const options = {
   log: logToStderr,
 };
 
-const taskDir = join(options.stateDir, "tasks");
-await mkdir(taskDir, { recursive: true, mode: 0o700 });
-const left = await readdir(taskDir);
+const left = await leftRuncTasks(options);
 await using tasks = createRuncTasks(options);
 await using server = await serveTasks({ path: join(stateDir, "task.sock"), tasks });
 // Now that the socket is ours, what an earlier server has left is in nobody's hands.

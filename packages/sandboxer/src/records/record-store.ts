@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Code, StatusError } from "@crib/errdefs";
-import { mountsUnder } from "@crib/linux";
 
+import { removeDirectory } from "./remove-directory.ts";
 import { formatRecord, parseRecord, type SandboxRecord } from "./sandbox-record.ts";
 
 const fileName = "record.json";
@@ -42,22 +42,9 @@ export class RecordStore {
     }
   }
 
-  /**
-   * Removes the directory of a sandbox with all that is in it; absence is success. Fails with FailedPrecondition while something is mounted in it: what a
-   * mount shows may be anybody's.
-   */
+  /** Removes the directory of a sandbox, as `removeDirectory` does. */
   async remove(id: string): Promise<void> {
-    const directory = this.directory(id);
-    const [mount] = await mountsUnder(directory);
-    const doing = `removing the directory of sandbox "${id}"`;
-    if (mount !== undefined) {
-      throw new StatusError(Code.FailedPrecondition, `${doing}: "${mount.mountPoint}" is still mounted`);
-    }
-    try {
-      await rm(directory, { recursive: true, force: true });
-    } catch (reason) {
-      throw StatusError.from(reason, doing);
-    }
+    await removeDirectory(this.directory(id));
   }
 
   /** Reads all records. One that cannot be read keeps no other from being read. */

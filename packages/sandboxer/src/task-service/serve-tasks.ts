@@ -47,8 +47,8 @@ export function handleTasks(server: TtrpcServer, tasks: TaskApi): void {
   for (const service of [TaskV2, TaskV3] as readonly DescService[]) server.handle(service, handlers);
 }
 
-/** Listens as `placePrivateSocket` says; what it gives closes the server, its connections and the socket. */
-export async function listenTtrpc(server: TtrpcServer, path: string): Promise<() => Promise<void>> {
+/** Listens as `placePrivateSocket` says; what it gives closes the socket and, when calls have had their time, the connections. */
+export async function listenTtrpc(server: TtrpcServer, path: string, graceMs = 1_000): Promise<() => Promise<void>> {
   const listener = createServer();
   try {
     const socket = await placePrivateSocket(path, async (temporary) => {
@@ -58,7 +58,7 @@ export async function listenTtrpc(server: TtrpcServer, path: string): Promise<()
     server.serve(listener);
     return async () => {
       await socket.remove();
-      await server.close({ graceMs: 1_000 });
+      await server.close({ graceMs });
     };
   } catch (reason) {
     listener.close();
