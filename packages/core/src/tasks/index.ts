@@ -21,7 +21,15 @@ export { isRuncRuntime, packRuntimeOptions, runcStateDir } from "./runtime-optio
 export { checkTaskId } from "./task-id.ts";
 export { createTaskClient, type TaskConnection } from "./task-client.ts";
 export { taskProcess } from "./task-process.ts";
-export { createTaskServices, type TaskDialer, type TaskLink, type TaskServicesOptions } from "./task-services.ts";
+export {
+  createTaskServices,
+  type OpenTaskServices,
+  type RunningTask,
+  type TaskController,
+  type TaskDialer,
+  type TaskLink,
+  type TaskServicesOptions,
+} from "./task-services.ts";
 export { killProcess, shimMarker } from "./shim-processes.ts";
 export { identityOf, toKernelIdentity } from "./process-identity.ts";
 export { serveShimEvents, type ShimEvent, type ShimEventBody, type ShimEvents } from "./shim-events.ts";

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Code, hasCode, StatusError } from "@crib/errdefs";
-import type { ProcessIdentity, SandboxController, TaskEndpoint } from "@crib/sandboxer";
+import type { ProcessIdentity, SandboxController, TaskEndpoint, TaskStdio } from "@crib/sandboxer";
 
 import { Budget, waitFor } from "../flow/index.ts";
 import { connectTasks } from "./endpoints/connect-tasks.ts";
-import type { TaskClient, TaskService, TaskServices } from "./types.ts";
+import { bridgeStreams } from "./streams/bridge-streams.ts";
+import { PodStreams } from "./streams/pod-streams.ts";
+import { tellController } from "./table/tell-controller.ts";
+import type { TaskClient, TaskLog, TaskService, TaskServices } from "./types.ts";
 
 /** One open connection to a task service, whatever it runs over. */
 export interface TaskLink {
@@ -29,10 +32,14 @@ export type TaskDialer = (
   signal: AbortSignal,
 ) => Promise<TaskLink>;
 
+/** What is asked of a pod's controller. */
+export type TaskController = Pick<SandboxController, "endpoint"> &
+  Partial<Pick<SandboxController, "tasks" | "declares">>;
+
 /** What `createTaskServices` is given. */
 export interface TaskServicesOptions {
   /** The controller of a pod. Throws when there is no such pod. */
-  readonly controllerOf: (sandboxId: string) => Pick<SandboxController, "endpoint">;
+  readonly controllerOf: (sandboxId: string) => TaskController;
   /** containerd namespace. Default `k8s.io`. */
   readonly namespace?: string;
   /** For dialling and the first answer, in milliseconds. Default 5,000. */
@@ -41,13 +48,24 @@ export interface TaskServicesOptions {
   readonly openMs?: number;
   /** Default: either protocol over unix sockets and those of virtual machines. */
   readonly dial?: TaskDialer;
+  /** The tasks of a pod that run, with the FIFOs of their first processes: where these are bridged to streams, the streams are taken up again. Default: none. */
+  readonly runningTasks?: (sandboxId: string) => readonly RunningTask[];
+  readonly log?: TaskLog;
 }
+
+/** A task that runs since before the connection to its service, by its FIFOs. */
+export interface RunningTask extends TaskStdio {
+  readonly id: string;
+}
+
+/** Disposing of them leaves every task running, and what is on its way from one is brought to its FIFOs. */
+export interface OpenTaskServices extends TaskServices, AsyncDisposable {}
 
 /** How long the controller is given to learn of a death, each time. */
 const deathPausesMs = [10, 40] as const;
 
 /** The task services of a daemon's pods. Connects to none before it is asked for it. */
-export function createTaskServices(options: TaskServicesOptions): TaskServices {
+export function createTaskServices(options: TaskServicesOptions): OpenTaskServices {
   return new TaskServicesOfDaemon(options);
 }
 
@@ -57,9 +75,11 @@ interface Opening {
   readonly leaving: AbortController;
 }
 
-class TaskServicesOfDaemon implements TaskServices {
+class TaskServicesOfDaemon implements OpenTaskServices {
   readonly #options: TaskServicesOptions;
   readonly #openings = new Map<string, Opening>();
+  /** They outlive a connection. */
+  readonly #streams = new Map<string, PodStreams>();
   #isClosed = false;
 
   constructor(options: TaskServicesOptions) {
@@ -77,11 +97,19 @@ class TaskServicesOfDaemon implements TaskServices {
     const opening = this.#openings.get(sandboxId);
     this.#openings.delete(sandboxId);
     opening?.leaving.abort(new StatusError(Code.Canceled, `sandbox "${sandboxId}" goes`));
+    this.#streams.get(sandboxId)?.stop();
+    this.#streams.delete(sandboxId);
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const sandboxId of this.#openings.keys()) this.forget(sandboxId);
+    for (const sandboxId of [...this.#openings.keys(), ...this.#streams.keys()]) this.forget(sandboxId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#streams.values()].map((streams) => streams.leave()));
+    this.close();
   }
 
   /** The work goes on when a caller leaves: others may wait for it, and the next one will. */
@@ -124,19 +152,59 @@ class TaskServicesOfDaemon implements TaskServices {
   }
 
   async #connect(sandboxId: string, leaving: AbortSignal, signal: AbortSignal): Promise<TaskService> {
-    const { controllerOf, dial = dialTasks, namespace = "k8s.io", connectMs = 5_000 } = this.#options;
-    const endpoint = await waitFor(controllerOf(sandboxId).endpoint(sandboxId, signal), signal);
-    const link = await dial({ id: sandboxId, endpoint, namespace, timeoutMs: connectMs }, signal);
+    const controller = this.#options.controllerOf(sandboxId);
+    const endpoint = await waitFor(controller.endpoint(sandboxId, signal), signal);
+    const link = await this.#dial(sandboxId, controller, endpoint, signal);
     const close = (): void => void link.close();
     if (leaving.aborted) {
       close();
       leaving.throwIfAborted();
     }
     leaving.addEventListener("abort", close, { once: true });
-    const { tasks, process, closed } = link;
+    const { process, closed } = link;
+    const tasks = this.#attend(sandboxId, controller, endpoint, link.tasks);
     return { sandboxId, endpoint, tasks, closed, ...(process === undefined ? {} : { process }) };
   }
+
+  async #dial(id: string, controller: TaskController, endpoint: TaskEndpoint, signal: AbortSignal): Promise<TaskLink> {
+    const { dial = dialTasks } = this.#options;
+    try {
+      return await dial({ id, endpoint, ...this.#dialing() }, signal);
+    } catch (error) {
+      if (controller.declares?.localTasks !== false || !hasCode(error, Code.NotFound)) throw error;
+      // Whether its tasks have ended is for the controller to say.
+      throw new StatusError(Code.Unavailable, (error as Error).message, { cause: error });
+    }
+  }
+
+  /** Does what the pod's controller, and the way its streams travel, ask for beside each call. */
+  #attend(sandboxId: string, controller: TaskController, endpoint: TaskEndpoint, tasks: TaskClient): TaskClient {
+    const { log = noLog, runningTasks } = this.#options;
+    const { tasks: table } = controller;
+    const told = table ? tellController(tasks, { sandboxId, controller: table, log }) : tasks;
+    if (endpoint.io !== "streaming") return told;
+    const streams = this.#streamsOf(sandboxId, controller);
+    for (const { id, ...fifos } of runningTasks?.(sandboxId) ?? []) streams.resume({ id, execId: "" }, fifos);
+    return bridgeStreams(told, streams);
+  }
+
+  #streamsOf(sandboxId: string, controller: TaskController): PodStreams {
+    const known = this.#streams.get(sandboxId);
+    if (known !== undefined) return known;
+    const endpoint = (signal: AbortSignal): Promise<TaskEndpoint> =>
+      waitFor(controller.endpoint(sandboxId, signal), signal);
+    const streams = new PodStreams({ sandboxId, endpoint, log: this.#options.log ?? noLog, ...this.#dialing() });
+    this.#streams.set(sandboxId, streams);
+    return streams;
+  }
+
+  #dialing(): { readonly namespace: string; readonly timeoutMs: number } {
+    const { namespace = "k8s.io", connectMs = 5_000 } = this.#options;
+    return { namespace, timeoutMs: connectMs };
+  }
 }
+
+const noLog: TaskLog = () => {};
 
 const dialTasks: TaskDialer = async (dial, signal) => {
   const { client, ...rest } = await connectTasks(dial, signal);
