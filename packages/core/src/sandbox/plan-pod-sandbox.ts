@@ -9,6 +9,7 @@ import { checksum } from "../metadata/canonical-json.ts";
 import type { CgroupOwners } from "./cgroup-owners.ts";
 import { chooseNetworks, networksAnnotation } from "./choose-networks.ts";
 import { matchesGlob } from "./glob.ts";
+import { withNetworkTurn } from "./network-turn.ts";
 import { podCgroupParent } from "./pod-cgroup-parent.ts";
 import {
   namespacePaths,
@@ -80,8 +81,7 @@ export function planPodSandbox(
   const hostNetwork = request.network === "node";
   const hostIpc = request.ipc === "node";
   const user = request.userNamespace !== undefined;
-  const declares =
-    handler.network === undefined ? controller.declares : { ...controller.declares, network: handler.network };
+  const declares = withNetworkTurn(controller.declares, handler.network, request.annotations);
   // As containerd: a pod in the host's network keeps the host's name, so it has no UTS namespace of its own.
   const pins = new Set(declares.pins ?? allNamespaces);
   const own = {

@@ -121,7 +121,7 @@ suite("a proxy and its sandboxer", { concurrency: 4 }, () => {
       [{ spec: specWith("/proc/self/ns/ipc") }, /answered spec.linux.namespaces with path "\/proc\/self\/ns\/ipc"/],
     ];
     for (const [change, message] of garbage) {
-      fake.faults.start = async (_, next) => ({ ...(await next()), ...change });
+      fake.faults.start = async (_, next) => Object.assign(await next(), change);
       const sandbox = await fixture.sandbox();
       await controller.create(sandbox, t.signal);
       const failed = controller.start(sandbox.id, t.signal);

@@ -4,6 +4,9 @@ import { Code, type StatusError } from "@crib/errdefs";
 const brokenPattern =
   /\b(?:ECONNRESET|ECONNREFUSED|EPIPE|ENOENT|EACCES|ENOTSOCK)\b|broken pipe|connection (?:dropped|reset)|no connection established|RST_STREAM/i;
 
+/** What is said where no connection came to be. */
+const unsentPattern = /\bconnect (?:ECONNREFUSED|ENOENT|EACCES|ENOTSOCK)\b/;
+
 const doubtfulCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown]);
 /** A call that nobody here has given up is Canceled by a peer that ends. */
 const goingCodes: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.Canceled]);
@@ -11,6 +14,11 @@ const goingCodes: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineEx
 /** Whether a failed call says of its peer that it is not there, or went away before it answered. */
 export function isConnectionError(error: StatusError): boolean {
   return error.code === Code.Unavailable && brokenPattern.test(error.message);
+}
+
+/** Whether nothing of a call can have reached anybody: there was no connection. */
+export function wasNeverSent(error: StatusError): boolean {
+  return error.code === Code.Unavailable && unsentPattern.test(error.message);
 }
 
 /** Whether it may be that: gRPC libraries do not agree on the code, and peers send such words of what stands behind them. */

@@ -17,6 +17,7 @@ import type {
 
 import { checkTaskId, identityOf } from "../../tasks/index.ts";
 import { Turns } from "../../tasks/turns.ts";
+import { wasNeverSent } from "./connection-errors.ts";
 import { instanceNamespaces } from "./instance-namespaces.ts";
 import { Limit } from "./limit.ts";
 import { PodEndpoints } from "./pod-endpoints.ts";
@@ -56,6 +57,8 @@ class Proxied implements ProxyController {
   readonly #link: SandboxerLink;
   readonly #calls: SandboxerCalls;
   readonly #pods = new Map<string, ProxiedPod>();
+  /** Ids of sandboxes whose Create never left: nobody was there. */
+  readonly #unsent = new Set<string>();
   readonly #endpoints: PodEndpoints;
   readonly #tables: TaskTables;
   readonly #asks = new Limit(parallelAsks);
@@ -112,6 +115,9 @@ class Proxied implements ProxyController {
       await this.#calls.create(sandbox, signal);
     } catch (reason) {
       this.#pods.delete(id);
+      const { cause } = StatusError.from(reason);
+      // The sandboxer knows nothing of it, and need not be there for it to be taken back.
+      if (cause instanceof StatusError && wasNeverSent(cause)) this.#unsent.add(id);
       throw reason;
     }
   }
@@ -196,13 +202,14 @@ class Proxied implements ProxyController {
 
   async stop(id: string, { graceMs }: { readonly graceMs: number }, signal: AbortSignal): Promise<void> {
     const pod = this.#pods.get(id);
-    if (pod?.exit.status !== undefined) return;
+    if (pod?.exit.status !== undefined || this.#unsent.has(id)) return;
     await this.#calls.stop(id, graceMs, signal);
     if (pod?.state.kind === "created") return pod.exit.settle(0);
     await this.#awaitEnd(id, pod, signal);
   }
 
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
+    if (this.#unsent.delete(id)) return;
     const pod = this.#pods.get(id);
     if (pod?.exit.status === undefined) await this.#stopFirst(id, signal);
     await this.#calls.shutdown(id, signal);
