@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,6 +11,7 @@ import { findContainerd, startContainerd } from "../../benchmarks/support/start-
 import { startContainerNode } from "../support/containers/container-node.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { outputOf } from "../support/run-program.ts";
+import { startNode } from "../support/start-node.ts";
 
 const example = join(import.meta.dirname, "../../examples/run-a-pod.ts");
 
@@ -50,4 +51,14 @@ test("run-a-pod.ts runs a pod on containerd", needsContainerd, async () => {
   await using cri = connectCri(server.socket);
   deepEqual((await cri.runtime.listPodSandbox({})).items, []);
   equal(existsSync(join(scratch.state, "containerd/io.containerd.runtime.v2.task/k8s.io")), true);
+});
+
+test("embed-crib.ts runs a daemon and a controller of its own in one process", needsRoot, async (t) => {
+  const node = await startNode(t);
+  const { lane, cniConfDir } = node;
+  const program = join(example, "../embed-crib.ts");
+  const flags = [`cniConfDir=${cniConfDir}`, `netnsDir=${join(lane.dir, "embedded-netns")}`];
+  const said = await outputOf(process.execPath, program, join(lane.dir, "embedded"), ...flags);
+  match(said, new RegExp(`^pod of handler mine has address ${lane.prefix.replaceAll(".", "\\.")}\\.\\d+\n$`));
+  deepEqual(await node.leftovers(), []);
 });
