@@ -13,6 +13,7 @@ export {
   stopContainer,
   updateContainer,
 } from "./flows.ts";
+export { runningTasks } from "./running-tasks.ts";
 export { StopClocks } from "./exits/stop-clocks.ts";
 export { TaskExits } from "./exits/task-exits.ts";
 export type { ContainerDeps } from "./steps/types.ts";

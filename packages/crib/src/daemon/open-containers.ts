@@ -1,4 +1,11 @@
-import { ContainerService, createContainerRows, createTaskStrays, StopClocks, TaskExits } from "@crib/core/containers";
+import {
+  ContainerService,
+  createContainerRows,
+  createTaskStrays,
+  runningTasks,
+  StopClocks,
+  TaskExits,
+} from "@crib/core/containers";
 import { createRetries, parseFaults } from "@crib/core/flow";
 import { createStdio, type Stdio } from "@crib/core/io";
 import type { ContainerStore, SandboxStore } from "@crib/core/metadata";
@@ -58,7 +65,11 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
     const { tasks: table } = controllerOf(sandboxId);
     return table ? { table } : {};
   };
-  const services = createTaskServices({ controllerOf });
+  const services = createTaskServices({
+    controllerOf,
+    runningTasks: (sandboxId) => runningTasks(parts.containers.list(), sandboxId),
+    log: (level, message, fields) => log[level](fields, message),
+  });
   const stdio = createStdio({
     log: (level, message, fields) => log[level](fields, message),
     endStdin: async (id) => {
@@ -119,7 +130,7 @@ export function openContainers(parts: ContainerParts): DaemonContainers {
     stdio,
     async [Symbol.asyncDispose](): Promise<void> {
       await containers.close(0);
-      services.close();
+      await services[Symbol.asyncDispose]();
       await stdio.close();
     },
   };
