@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 
-import { containerFlows, createContainer } from "@crib/core/containers";
+import { containerFlows, createContainer, createTask } from "@crib/core/containers";
 
 import type { ContainerScene } from "./container-scene.ts";
 import { stories, type Story, Subject } from "./container-stories.ts";
@@ -32,30 +32,33 @@ function faultsOf(step: string, place: string): StepFaults {
 }
 
 /** Each step of each flow over containers that has a story fails, hangs, or the daemon is killed in it: before, inside and after. */
-export const stepCases: readonly StepCases[] = containerFlows.flatMap(({ name, steps }) => {
-  const story = stories[name];
-  if (!story) return [];
-  return steps.map(({ name: step }) => {
-    const faults = faultsOf(step, `${name}/${step}`);
-    return {
-      name: `${name}, ${step}`,
-      faults: [...faults.gentle, ...faults.kills],
-      run: (scene) => strikeStep(scene, { ...faults, story }),
-    };
-  });
-});
+export const stepCases: readonly StepCases[] = containerFlows.flatMap(({ name, steps }) =>
+  (stories[name] ?? []).flatMap((story) =>
+    steps.map(({ name: step }) => {
+      const faults = faultsOf(step, `${name}/${step}`);
+      return {
+        name: `${name}, ${step}${story.given === undefined ? "" : `, given ${story.given}`}`,
+        faults: [...faults.gentle, ...faults.kills],
+        run: (scene: ContainerScene) => strikeStep(scene, { ...faults, story }),
+      };
+    }),
+  ),
+);
 
-/** The same for taking back: each step of CreateContainer succeeds, then fails, and its undo fails, hangs, or the daemon is killed in it. */
-export const undoCases: readonly StepCases[] = createContainer.steps
-  .filter(({ undo }) => undo !== undefined)
-  .map(({ name: step }) => {
-    const faults = faultsOf(step, `${createContainer.name}/${step}!undo`);
-    return {
-      name: `undo of ${createContainer.name}, ${step}`,
-      faults: [...faults.gentle, ...faults.kills],
-      run: (scene) => strikeUndo(scene, faults),
-    };
-  });
+/** The same for taking back: each step succeeds, then fails, and its undo fails, hangs, or the daemon is killed in it. */
+export const undoCases: readonly StepCases[] = [createContainer, createTask].flatMap((flow) =>
+  flow.steps
+    .filter(({ undo }) => undo !== undefined)
+    .map(({ name: step }) => {
+      const faults = faultsOf(step, `${flow.name}/${step}!undo`);
+      return {
+        name: `undo of ${flow.name}, ${step}`,
+        faults: [...faults.gentle, ...faults.kills],
+        run: (scene: ContainerScene) =>
+          flow === createTask ? strikeTaskUndo(scene, faults) : strikeUndo(scene, faults),
+      };
+    }),
+);
 
 /** The cases that leave the daemon alive strike containers side by side, one each; then comes a kill at each point. */
 async function strikeStep(
@@ -63,7 +66,8 @@ async function strikeStep(
   { step, story, gentle, kills }: StepFaults & { readonly story: Story },
 ): Promise<void> {
   const budget = { of: "budgets", step, time: "2s" } as const;
-  await scene.restart({ faults: gentle.join(";"), budget });
+  const given = story.given === undefined ? [] : [story.given];
+  await scene.restart({ faults: [...given, ...gentle].join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
   await Promise.all(subjects.map((subject) => story.prepare(subject)));
   expectEachOnce(await Promise.all(subjects.map((subject) => failureOf(story.call(subject)))));
@@ -75,7 +79,7 @@ async function strikeStep(
   // A container that is given up with its call can be asked for again, and be struck again.
   let subject = new Subject(scene);
   for (const kill of kills) {
-    await scene.restart({ faults: kill, budget });
+    await scene.restart({ faults: [...given, kill].join(";"), budget });
     if (story.recovery === "undo") await scene.expectOnlySurvivor();
     await story.prepare(subject);
     await scene.killedIn(() => story.call(subject));
@@ -117,6 +121,37 @@ async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFa
   await scene.expectOnlySurvivor();
   await subject.create();
   await subject.container.remove();
+  await scene.expectOnlySurvivor();
+}
+
+/** The same for a task that was made ahead: the container is there, whatever happens, and can be started. */
+async function strikeTaskUndo(scene: ContainerScene, { step, gentle, kills }: StepFaults): Promise<void> {
+  const budget = { of: "undo_budgets", step, time: "3s" } as const;
+  const failing = `${createTask.name}/${step}@after=fail`;
+  const create = async (subject: Subject): Promise<void> => {
+    await subject.create();
+    await subject.expectAhead();
+  };
+  const live = async (subject: Subject): Promise<void> => {
+    await subject.create();
+    await subject.expectCreated();
+    await subject.start();
+    await subject.expectReady();
+    await subject.container.remove();
+  };
+  await scene.restart({ faults: [`${failing}*${gentle.length}`, ...gentle].join(";"), budget });
+  const subjects = gentle.map(() => new Subject(scene));
+  for (const problem of await Promise.all(subjects.map((subject) => failureOf(create(subject))))) ok(problem);
+  await Promise.all(subjects.map(live));
+  await scene.expectOnlySurvivor();
+
+  const subject = new Subject(scene);
+  const [first = "", ...others] = kills;
+  await scene.restart({ faults: `${failing}*1;${first}`, budget });
+  await scene.killedIn(() => create(subject));
+  for (const kill of others) await scene.restart({ faults: kill, budget }).then(() => scene.killed(), expectUnready);
+  await scene.restart();
+  await live(subject);
   await scene.expectOnlySurvivor();
 }
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
-import type { ContainerFlow } from "@crib/core/containers";
+import type { ContainerFlow, ContainerRecord } from "@crib/core/containers";
 import { Code } from "@crib/errdefs";
 import { ContainerState } from "@crib/wire/cri";
 
@@ -9,7 +9,13 @@ import type { Container } from "../support/containers/container.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ContainerScene } from "./container-scene.ts";
 
-const { CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState;
+const { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState;
+
+/** What verbose status tells. */
+interface Info {
+  readonly timings: ContainerRecord["runs"];
+  readonly problem?: { readonly message: string };
+}
 
 /** A container that ends with 3 when it is asked to. */
 const script = "trap 'echo asked; exit 3' TERM; echo ready; while :; do sleep 0.1; done";
@@ -38,6 +44,24 @@ export class Subject {
 
   start(): Promise<void> {
     return this.container.start();
+  }
+
+  /** Waits until its task was made ahead, or was not: then fails with what stood in the way. */
+  async expectAhead(): Promise<void> {
+    const run = await eventually(20_000, async () => {
+      const { timings, problem } = (await this.container.info()) as unknown as Info;
+      const undone = timings.find(({ flow }) => flow === "undo CreateTask");
+      const made = timings.find(({ flow }) => flow === "CreateTask");
+      ok(made !== undefined && (made.outcome === "done" || undone !== undefined), "the run has not ended");
+      return { ...made, problem };
+    });
+    const failed = run.problem?.message ?? run.steps.find(({ error }) => error !== undefined)?.error;
+    if (failed !== undefined) throw new Error(failed);
+  }
+
+  /** It was never started, whatever has happened to it. */
+  async expectCreated(): Promise<void> {
+    equal((await this.container.status()).state, CONTAINER_CREATED);
   }
 
   async run(): Promise<void> {
@@ -74,7 +98,12 @@ export interface Story {
   readonly after: (subject: Subject, killed: boolean) => Promise<void>;
   /** What the next daemon does with a call in which one was killed. */
   readonly recovery: ContainerFlow["recover"];
+  /** Faults that strike besides. */
+  readonly given?: string;
 }
+
+/** Nothing is made ahead, so that a start does all of it. */
+const unaided = "CreateTask/io.open@before=fail";
 
 const stop: Story = {
   prepare: (subject) => subject.run(),
@@ -87,65 +116,101 @@ const stop: Story = {
   recovery: "finish",
 };
 
-/** By the names of the flows. */
-export const stories: Readonly<Record<string, Story>> = {
-  CreateContainer: {
-    prepare: async () => {},
-    call: (subject) => subject.create(),
-    async after(subject) {
-      await subject.run();
+const start: Story = {
+  prepare: (subject) => subject.create(),
+  call: (subject) => subject.start(),
+  async after(subject, killed) {
+    const { container } = subject;
+    // After a kill it runs or was not started: whichever is true.
+    const { state } = await eventually(20_000, async () => {
+      const status = await container.status();
+      ok(status.state === CONTAINER_EXITED || (killed && status.state === CONTAINER_RUNNING), `state ${status.state}`);
+      return status;
+    });
+    await rejects(container.start(), { code: Code.FailedPrecondition });
+    if (state === CONTAINER_EXITED) await subject.expectEnded(128, "StartError");
+    else {
+      // What it said at once may be lost with the daemon that had read it.
+      equal((await container.execSync(["true"])).exitCode, 0);
       await subject.stop();
       await subject.expectEnded(3, "Error");
-      await subject.container.remove();
-    },
-    recovery: "undo",
+      equal((await container.log()).at(-1)?.text, "asked");
+    }
+    await container.remove();
   },
-  StartContainer: {
-    prepare: (subject) => subject.create(),
-    call: (subject) => subject.start(),
-    async after(subject, killed) {
-      const { container } = subject;
-      // After a kill it runs or was not started: whichever is true.
-      const { state } = await eventually(20_000, async () => {
-        const status = await container.status();
-        ok(
-          status.state === CONTAINER_EXITED || (killed && status.state === CONTAINER_RUNNING),
-          `state ${status.state}`,
-        );
-        return status;
-      });
-      await rejects(container.start(), { code: Code.FailedPrecondition });
-      if (state === CONTAINER_EXITED) await subject.expectEnded(128, "StartError");
-      else {
-        // What it said at once may be lost with the daemon that had read it.
-        equal((await container.execSync(["true"])).exitCode, 0);
+  recovery: "settle",
+};
+
+/** By the names of the flows. */
+export const stories: Readonly<Record<string, readonly [Story, ...Story[]]>> = {
+  CreateContainer: [
+    {
+      prepare: async () => {},
+      call: (subject) => subject.create(),
+      async after(subject) {
+        await subject.run();
         await subject.stop();
         await subject.expectEnded(3, "Error");
-        equal((await container.log()).at(-1)?.text, "asked");
-      }
-      await container.remove();
+        await subject.container.remove();
+      },
+      recovery: "undo",
     },
-    recovery: "settle",
-  },
-  StopContainer: stop,
-  EndContainer: stop,
-  RemoveContainer: {
-    prepare: (subject) => subject.run(),
-    call: (subject) => subject.container.remove(),
-    after: (subject) => subject.container.remove(),
-    recovery: "finish",
-  },
-  UpdateContainerResources: {
-    prepare: (subject) => subject.run(),
-    call: (subject) => subject.update(),
-    async after(subject) {
-      equal((await subject.container.status()).state, CONTAINER_RUNNING);
-      await subject.update();
-      equal((await subject.container.status()).resources?.linux?.cpuShares, 300n);
-      await subject.stop();
-      await subject.expectEnded(3, "Error");
-      await subject.container.remove();
+  ],
+  CreateTask: [
+    {
+      prepare: async () => {},
+      async call(subject) {
+        await subject.create();
+        await subject.expectAhead();
+      },
+      async after(subject) {
+        // The daemon may have been killed before it told the id.
+        await subject.create();
+        await subject.expectCreated();
+        await subject.start();
+        await subject.expectReady();
+        await subject.stop();
+        await subject.expectEnded(3, "Error");
+        await subject.container.remove();
+      },
+      recovery: "settle",
     },
-    recovery: "finish",
-  },
+  ],
+  StartContainer: [
+    start,
+    {
+      ...start,
+      async prepare(subject) {
+        await subject.create();
+        // Else the start would join what fails.
+        await rejects(subject.expectAhead());
+      },
+      given: unaided,
+    },
+  ],
+  StopContainer: [stop],
+  EndContainer: [stop],
+  RemoveContainer: [
+    {
+      prepare: (subject) => subject.run(),
+      call: (subject) => subject.container.remove(),
+      after: (subject) => subject.container.remove(),
+      recovery: "finish",
+    },
+  ],
+  UpdateContainerResources: [
+    {
+      prepare: (subject) => subject.run(),
+      call: (subject) => subject.update(),
+      async after(subject) {
+        equal((await subject.container.status()).state, CONTAINER_RUNNING);
+        await subject.update();
+        equal((await subject.container.status()).resources?.linux?.cpuShares, 300n);
+        await subject.stop();
+        await subject.expectEnded(3, "Error");
+        await subject.container.remove();
+      },
+      recovery: "finish",
+    },
+  ],
 };

@@ -2,7 +2,7 @@ import { deepEqual, ok } from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { containerFlows, createContainer } from "@crib/core/containers";
+import { containerFlows, createContainer, createTask } from "@crib/core/containers";
 import { pullImage, removeImage } from "@crib/core/images";
 import { sandboxFlows } from "@crib/core/sandbox";
 
@@ -29,14 +29,16 @@ for (const { name, steps } of containerFlows) {
   });
 }
 
-test("every undo of CreateContainer is killed, failed and hung", () => {
-  const struck = new Set(undoCases.flatMap(({ faults }) => faults));
-  const undone = createContainer.steps.filter(({ undo }) => undo !== undefined);
-  deepEqual(
-    undone.flatMap((step) => faultsAt(`CreateContainer/${step.name}!undo`)).filter((fault) => !struck.has(fault)),
-    [],
-  );
-});
+for (const { name, steps } of [createContainer, createTask]) {
+  test(`every undo of ${name} is killed, failed and hung`, () => {
+    const struck = new Set(undoCases.flatMap(({ faults }) => faults));
+    const undone = steps.filter(({ undo }) => undo !== undefined);
+    deepEqual(
+      undone.flatMap((step) => faultsAt(`${name}/${step.name}!undo`)).filter((fault) => !struck.has(fault)),
+      [],
+    );
+  });
+}
 
 function faultsAt(place: string): readonly string[] {
   return faultPoints.flatMap((point) => faultActions.map((action) => `${place}@${point}=${action}*1`));

@@ -1,15 +1,13 @@
 import { Code, StatusError } from "@crib/errdefs";
 
 import { Budget } from "../flow/budget.ts";
-import type { Retries } from "../flow/retries.ts";
 import { type Owner, RowOwners } from "../flow/row-owners.ts";
-import { FlowFailure } from "../flow/run-flow.ts";
 import type { StepLog } from "../sandbox/steps/types.ts";
-import type { ContainerRows } from "./container-rows.ts";
+import { AheadTasks, isAhead, withoutAhead } from "./ahead-tasks.ts";
+import { asFailure, ContainerRuns, type ContainerRunsOptions } from "./container-runs.ts";
 import { observeExit } from "./exits/observe-exit.ts";
 import { killedEnd, startError, type TaskEnd } from "./exits/task-end.ts";
 import {
-  type ContainerFlow,
   createContainer,
   endContainer,
   removeContainer,
@@ -23,14 +21,12 @@ import { sandboxOf } from "./steps/snapshot.ts";
 import type { ContainerEvent, ContainerExit, ContainerRecord, ContainerResources } from "./types.ts";
 
 /** What the life of containers is made of. */
-export interface ContainerLifeOptions {
-  readonly rows: ContainerRows;
-  readonly retries: Retries;
+export interface ContainerLifeOptions extends ContainerRunsOptions {
   readonly notices: PluginNotices;
-  /** Settles when nothing runs any more that an earlier daemon started for rows that are half-way. */
-  readonly straysEnded: Promise<void>;
   /** Milliseconds for a whole CreateContainer or StartContainer. */
   readonly runBudgetMs: number;
+  /** Milliseconds that a task that was made ahead waits for its start. Default 30,000. */
+  readonly holdMs?: number;
   readonly publish: (kind: ContainerEvent["kind"], record: ContainerRecord) => void;
   readonly log: StepLog & { info(fields: Readonly<Record<string, unknown>>, message: string): void };
 }
@@ -41,12 +37,15 @@ export interface ContainerLifeOptions {
  */
 export class ContainerLife {
   readonly owners: RowOwners = new RowOwners("container");
+  readonly ahead: AheadTasks;
   readonly #options: ContainerLifeOptions;
-  readonly #copies = new Set<Promise<void>>();
+  readonly #runs: ContainerRuns;
   #closed = false;
 
   constructor(options: ContainerLifeOptions) {
     this.#options = options;
+    this.#runs = new ContainerRuns(options, (id) => this.heal(id));
+    this.ahead = new AheadTasks({ ...options, runs: this.#runs, owners: this.owners });
   }
 
   /** From `creating` to `created`; on failure everything is taken back and the row is gone, or keeps what stands in the way. */
@@ -67,6 +66,11 @@ export class ContainerLife {
     return this.owners.own(id, startContainer.name, (owner) => this.#start(id, owner));
   }
 
+  /** To `exited`, of one whose task could not be made. Rejects with the error. */
+  failStart(id: string, error: StatusError): Promise<void> {
+    return this.owners.own(id, startContainer.name, (owner) => this.#failStart(id, owner, "task.create", error));
+  }
+
   /** From `running` to `exited`: asks, waits as long as its clock says, kills. */
   stop(id: string, timeoutMs: number): Promise<void> {
     return this.owners.own(id, stopContainer.name, async () => {
@@ -76,7 +80,7 @@ export class ContainerLife {
       const stopBy = new Date(Date.now() + Math.min(timeoutMs, 8.64e12)).toISOString();
       rows.change(id, { facts: { ...rows.store.get(id).facts, stopBy } });
       try {
-        await this.#finish(stopContainer, id);
+        await this.#runs.finish(stopContainer, id);
       } finally {
         clocks.forget(id);
       }
@@ -100,12 +104,13 @@ export class ContainerLife {
   remove(id: string): Promise<void> {
     return this.owners.own(id, removeContainer.name, async () => {
       const { rows, log, publish, notices } = this.#options;
+      if (isAhead(rows.store.get(id))) await this.ahead.undo(id);
       const record = rows.change(id, { state: "removing" });
-      this.#copySoon(id);
+      this.#runs.copySoon(id);
       await notices.tellRemoved(id);
-      await this.#finish(removeContainer, id);
+      await this.#runs.finish(removeContainer, id);
       publish("deleted", record);
-      await this.#forget(id);
+      this.#runs.forget(id);
       log.info({ containerId: id, container: record.name }, "container is removed");
     });
   }
@@ -119,7 +124,7 @@ export class ContainerLife {
   async settleRunning(id: string, facts: ContainerRecord["facts"]): Promise<void> {
     const { rows, publish } = this.#options;
     const record = rows.become(id, "running", facts);
-    this.#copySoon(id);
+    this.#runs.copySoon(id);
     publish("started", record);
   }
 
@@ -141,13 +146,15 @@ export class ContainerLife {
   /** Starts no more retries, and waits at most `timeoutMs` for flows that run. */
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
+    this.ahead.close();
     this.#options.retries.stop();
     const running = Promise.allSettled(this.owners.all().map((owner) => owner.done));
     const late = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
-    await Promise.race([running.then(() => Promise.all(this.#copies)), late]);
+    await Promise.race([running.then(() => this.#runs.copied()), late]);
   }
 
-  async #heal({ id, state, facts }: ContainerRecord): Promise<void> {
+  async #heal(record: ContainerRecord): Promise<void> {
+    const { id, state, facts } = record;
     switch (state) {
       case "creating":
         return await this.undo(id);
@@ -160,6 +167,7 @@ export class ContainerLife {
         if (facts.updating !== undefined) return await this.update(id, facts.updating);
         return;
       case "created":
+        return this.ahead.isStale(record) ? await this.ahead.takeBack(id) : undefined;
       case "starting":
       case "exited":
         return;
@@ -191,7 +199,7 @@ export class ContainerLife {
         throw failure.error;
       }
       const record = rows.become(id, "created");
-      this.#copySoon(id);
+      this.#runs.copySoon(id);
       log.info({ containerId: id, container: record.name }, "container is created");
       publish("created", record);
     } finally {
@@ -202,20 +210,17 @@ export class ContainerLife {
 
   async #start(id: string, owner: Owner): Promise<void> {
     const { rows, runBudgetMs, log, publish } = this.#options;
-    rows.become(id, "starting");
+    // From here on it is EndContainer that gives the task back, whoever made it.
+    rows.change(id, { state: "starting", facts: withoutAhead(rows.store.get(id).facts) }, "problem");
     try {
       using budget = new Budget(startContainer.name, runBudgetMs, owner.abort.signal);
       await rows.forward(startContainer, id, budget.signal);
     } catch (reason) {
-      owner.undoing = true;
       const { step, error } = asFailure(reason, "row.commit", startContainer);
-      log.warn({ containerId: id, step, error: error.message }, "container failed to start");
-      // What stands in the way is kept with the row; the caller is told why it did not start.
-      await this.#end(id, startError(error.message)).catch(() => {});
-      throw error;
+      return await this.#failStart(id, owner, step, error);
     }
     const record = rows.become(id, "running");
-    this.#copySoon(id);
+    this.#runs.copySoon(id);
     log.info({ containerId: id, container: record.name }, "container runs");
     publish("started", record);
     const sandbox = rows.deps.findSandbox(record.plan.sandboxId);
@@ -223,14 +228,23 @@ export class ContainerLife {
     if (sandbox) void rows.deps.hooks.postStartContainer(sandbox, record, new AbortController().signal);
   }
 
+  async #failStart(id: string, owner: Owner, step: string, error: StatusError): Promise<never> {
+    owner.undoing = true;
+    this.#options.log.warn({ containerId: id, step, error: error.message }, "container failed to start");
+    // What stands in the way is kept with the row; the caller is told why it did not start.
+    await this.#end(id, startError(error.message)).catch(() => {});
+    throw error;
+  }
+
   async #end(id: string, exit?: ContainerExit): Promise<void> {
     const { rows, log, publish, notices } = this.#options;
-    const { facts } = rows.store.get(id);
-    rows.become(id, "ending", exit && facts.exit === undefined ? { exit } : {});
-    this.#copySoon(id);
-    await this.#finish(endContainer, id);
+    const facts = withoutAhead(rows.store.get(id).facts);
+    const ended = exit && facts.exit === undefined ? { ...facts, exit } : facts;
+    rows.change(id, { state: "ending", facts: ended }, "problem");
+    this.#runs.copySoon(id);
+    await this.#runs.finish(endContainer, id);
     const record = rows.become(id, "exited");
-    this.#copySoon(id);
+    this.#runs.copySoon(id);
     const { exitCode, reason } = record.facts.exit ?? {};
     log.info({ containerId: id, container: record.name, exitCode, reason }, "container has exited");
     publish("stopped", record);
@@ -239,6 +253,8 @@ export class ContainerLife {
 
   async #update(id: string, change: ContainerResources): Promise<void> {
     const { rows } = this.#options;
+    // A task that waits has the old limits; its start makes another with the new ones.
+    if (isAhead(rows.store.get(id))) await this.ahead.undo(id);
     const { state, facts, plan } = rows.store.get(id);
     if (state !== "created" && state !== "running") {
       throw new StatusError(Code.FailedPrecondition, `updating container "${id}": it has ended`);
@@ -254,66 +270,12 @@ export class ContainerLife {
     const { updating: _applied, ...rest } = rows.store.get(id).facts;
     const resources = mergeContainerResources(facts.resources ?? plan.resources, change);
     rows.change(id, { facts: { ...rest, resources } });
-    this.#copySoon(id);
+    this.#runs.copySoon(id);
   }
 
   /** Undoes steps of CreateContainer and drops the row; when that fails, the row says why and is tried again later. */
   async #undoSteps(id: string, begun?: ReadonlySet<string>): Promise<void> {
-    await this.#options.straysEnded;
-    const [first] = await this.#options.rows.backward(createContainer, id, begun);
-    if (first) throw this.#keepProblem(id, `undo ${createContainer.name}`, first.step, first.error);
-    await this.#forget(id);
+    await this.#runs.undo(createContainer, id, begun);
+    this.#runs.forget(id);
   }
-
-  /** Runs a flow that is only ever finished, never undone. */
-  async #finish(flow: ContainerFlow, id: string): Promise<void> {
-    await this.#options.straysEnded;
-    try {
-      await this.#options.rows.forward(flow, id, new AbortController().signal);
-    } catch (reason) {
-      const { step, error } = asFailure(reason, "row.commit", flow);
-      throw this.#keepProblem(id, flow.name, step, error);
-    }
-  }
-
-  /** The row first: a copy without a row is cleaned up once more at the next start, a row without its copy is as good as whole. */
-  async #forget(id: string): Promise<void> {
-    const { rows, retries } = this.#options;
-    retries.cancel(id);
-    rows.store.delete(id);
-    await rows.store.dropCopy(id);
-  }
-
-  /** Nobody waits for it: the row is durable, the copy is for the loss of the database and for people. */
-  #copySoon(id: string): void {
-    const { rows, log } = this.#options;
-    const copy = rows.store.copy(id).catch((reason: unknown) => {
-      log.warn({ containerId: id, error: StatusError.from(reason).message }, "no copy of a container's record");
-    });
-    this.#copies.add(copy);
-    void copy.finally(() => this.#copies.delete(copy));
-  }
-
-  #keepProblem(id: string, flow: string, step: string, error: StatusError): StatusError {
-    const { rows, retries, log } = this.#options;
-    const before = rows.store.get(id).problem;
-    const problem = {
-      flow,
-      step,
-      message: error.message,
-      since: before?.since ?? new Date().toISOString(),
-      attempts: (before?.attempts ?? 0) + 1,
-    };
-    rows.change(id, { problem });
-    const fields = { containerId: id, flow, step, attempts: problem.attempts, error: error.message };
-    log.warn(fields, "container cannot be cleaned up yet");
-    retries.schedule(id, problem.attempts, () => this.heal(id));
-    return new StatusError(error.code, `container "${id}": ${flow}: ${step}: ${error.message}`, { cause: error });
-  }
-}
-
-function asFailure(reason: unknown, step: string, { steps }: ContainerFlow): FlowFailure {
-  if (reason instanceof FlowFailure) return reason;
-  // Nothing but the commit is left then: every step has run.
-  return new FlowFailure(step, StatusError.from(reason), new Set(steps.map(({ name }) => name)));
 }

@@ -1,23 +1,22 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 
 import { createEventHub } from "../events/event-hub.ts";
 import { waitFor } from "../flow/budget.ts";
 import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
-import type { PluginUpdate } from "../nri/types.ts";
-import { newSandboxId } from "../sandbox/sandbox-id.ts";
-import type { SandboxRecord } from "../sandbox/types.ts";
 import type { ShimEvent } from "../tasks/shim-events.ts";
 import { type CheckpointRequest, ContainerCheckpoints } from "./checkpoint/container-checkpoints.ts";
+import { ContainerCreation, readySandbox } from "./container-creation.ts";
+import { checkpointContainer, ContainerEnds } from "./container-ends.ts";
 import { ContainerLife, type ContainerLifeOptions } from "./container-life.ts";
 import { containerStateOf } from "./container-state.ts";
 import { ContainerUpdates } from "./container-updates.ts";
 import type { TaskEnd } from "./exits/task-end.ts";
 import { withOomKill } from "./exits/with-oom-kill.ts";
-import { createContainer, startContainer, stopContainer } from "./flows.ts";
-import { type ContainerPlanning, containerChecksum, containerName, planContainer } from "./plan-container.ts";
+import { createTask, startContainer } from "./flows.ts";
+import type { ContainerPlanning } from "./plan-container.ts";
 import { PluginNotices } from "./plugin-notices.ts";
 import { Reattachment } from "./recovery/reattachment.ts";
 import type {
@@ -29,10 +28,6 @@ import type {
   Containers,
   PodContainers,
 } from "./types.ts";
-
-const checkpointContainer = "CheckpointContainer";
-/** What is given up when the container shall end. */
-const abortable: ReadonlySet<string> = new Set([createContainer.name, startContainer.name, checkpointContainer]);
 
 /** What the containers of a daemon are made of. */
 export interface ContainerServiceOptions extends Omit<ContainerLifeOptions, "publish" | "notices"> {
@@ -49,6 +44,8 @@ export class ContainerService implements Containers, PodContainers {
   readonly #updates: ContainerUpdates;
   readonly #reattachment: Reattachment;
   readonly #checkpoints: ContainerCheckpoints;
+  readonly #creation: ContainerCreation;
+  readonly #ends: ContainerEnds;
   readonly #events = createEventHub<ContainerEvent>();
   #closed = false;
 
@@ -61,20 +58,16 @@ export class ContainerService implements Containers, PodContainers {
       publish: (kind, record) => this.#events.publish({ kind, record, at: new Date() }),
     });
     this.#updates = new ContainerUpdates(options.rows, this.#life);
+    const life = this.#life;
+    const refuseClosed = (): void => this.#refuseClosed();
+    this.#creation = new ContainerCreation({ ...options, life, updates: this.#updates, refuseClosed });
+    this.#ends = new ContainerEnds({ rows: options.rows, life, notices: this.#notices });
     this.#checkpoints = new ContainerCheckpoints(options.rows.deps);
-    this.#reattachment = new Reattachment({ ...options, life: this.#life });
+    this.#reattachment = new Reattachment({ ...options, life });
   }
 
-  async create(request: ContainerRequest, signal: AbortSignal): Promise<string> {
-    const { rows } = this.#options;
-    const checksum = containerChecksum(request);
-    for (;;) {
-      const sandbox = this.#readySandbox(request.sandboxId);
-      const holder = rows.store.findByName(containerName(request, sandbox));
-      if (!holder) return await waitFor(this.#begin(request, sandbox), signal);
-      const id = await this.#meet(holder, checksum, signal);
-      if (id !== undefined) return id;
-    }
+  create(request: ContainerRequest, signal: AbortSignal): Promise<string> {
+    return this.#creation.create(request, signal);
   }
 
   async start(id: string, signal: AbortSignal): Promise<void> {
@@ -82,6 +75,7 @@ export class ContainerService implements Containers, PodContainers {
       const record = this.get(id);
       const owner = this.#life.owners.find(record.id);
       if (owner?.flow === startContainer.name) return await waitFor(owner.done, signal);
+      if (owner?.flow === createTask.name) return await waitFor(this.#startAfter(owner, record.id), signal);
       if (owner) {
         await waitUntilFree(owner, signal);
         continue;
@@ -90,34 +84,19 @@ export class ContainerService implements Containers, PodContainers {
         const state = containerStateOf(record);
         throw new StatusError(Code.FailedPrecondition, `starting container "${record.id}": it is ${state}`);
       }
-      this.#readySandbox(record.plan.sandboxId);
+      readySandbox(this.#options.rows, record.plan.sandboxId);
       this.#refuseClosed();
-      return await waitFor(this.#life.start(record.id), signal);
+      if (!this.#life.ahead.isStale(record)) return await waitFor(this.#life.start(record.id), signal);
+      await waitFor(this.#life.ahead.takeBack(record.id), signal);
     }
   }
 
-  async stop(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const record = this.#find(id);
-      if (!record || !mayRun(record)) return;
-      const owner = this.#life.owners.find(record.id);
-      if (owner?.flow === stopContainer.name) this.#options.rows.deps.clocks.set(record.id, timeoutMs);
-      if (owner) await this.#yieldTo(owner, "stopped", signal);
-      else return await waitFor(this.#stopFree(record, timeoutMs), signal);
-    }
+  stop(id: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#ends.stop(id, timeoutMs, signal);
   }
 
-  async remove(id: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const record = this.#find(id);
-      if (!record) return;
-      const owner = this.#life.owners.find(record.id);
-      if (owner?.flow === stopContainer.name) this.#options.rows.deps.clocks.set(record.id, 0);
-      if (owner) await this.#yieldTo(owner, "removed", signal);
-      else if (record.state === "creating") return await waitFor(this.#life.undo(record.id), signal);
-      else if (mayRun(record)) await waitFor(this.#stopFree(record, 0), signal);
-      else return await waitFor(this.#life.remove(record.id), signal);
-    }
+  remove(id: string, signal: AbortSignal): Promise<void> {
+    return this.#ends.remove(id, signal);
   }
 
   get(idOrPrefix: string): ContainerRecord {
@@ -181,25 +160,17 @@ export class ContainerService implements Containers, PodContainers {
     return this.#events.watch(signal);
   }
 
-  async stopAll(sandboxId: string, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const busy = this.#of(sandboxId).filter((record) => record.state === "creating" || mayRun(record));
-      if (busy.length === 0) break;
-      await Promise.all(busy.map((record) => this.#endNow(record, signal)));
-    }
-    const exited = this.#of(sandboxId).filter(({ state }) => state === "exited");
-    await waitFor(Promise.all(exited.map(({ id }) => this.#notices.tellStopped(id))), signal);
+  stopAll(sandboxId: string, signal: AbortSignal): Promise<void> {
+    return this.#ends.stopAll(sandboxId, signal);
   }
 
-  async removeAll(sandboxId: string, signal: AbortSignal): Promise<void> {
-    await this.stopAll(sandboxId, signal);
-    await Promise.all(this.#of(sandboxId).map(({ id }) => this.remove(id, signal)));
-    this.#options.rows.deps.services.forget(sandboxId);
+  removeAll(sandboxId: string, signal: AbortSignal): Promise<void> {
+    return this.#ends.removeAll(sandboxId, signal);
   }
 
   /** Told by the watch over tasks. The flow that has the row just now may be the one that takes care of it. */
   taskEnded(id: string, end: TaskEnd): void {
-    void this.#taskEnded(id, end);
+    void this.#ends.taskEnded(id, end);
   }
 
   /** Notes what shims tell of processes that were killed for memory, until `signal` is aborted. */
@@ -240,65 +211,26 @@ export class ContainerService implements Containers, PodContainers {
   /** Begins nothing new, and waits for flows that run, at most `timeoutMs`; what still runs then is left to the next start. */
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
+    this.#ends.close();
     this.#reattachment.close();
     this.#options.rows.deps.exits.close();
     await this.#life.close(timeoutMs);
   }
 
-  /** Everything up to the row's insertion is synchronous, so that two requests cannot both find the name free. */
-  async #begin(request: ContainerRequest, sandbox: SandboxRecord): Promise<string> {
-    const { instance, bootId, planning, rows } = this.#options;
-    this.#refuseClosed();
-    const id = newSandboxId(instance);
-    const name = containerName(request, sandbox);
-    const plan = planContainer(planning, request, sandbox, id);
-    const createdAt = new Date().toISOString();
-    rows.store.insert({ version: 1, id, name, state: "creating", createdAt, bootId, plan, facts: {}, runs: [] });
-    const updates = await this.#created(id);
-    if (updates.length > 0) await this.#updates.makeAll(updates.filter(({ containerId }) => containerId !== id));
-    const record = rows.store.find(id);
-    if (record) void rows.deps.hooks.postCreateContainer(sandbox, record, new AbortController().signal);
-    return id;
-  }
-
-  /** Creates it; gives what plugins want changed of others. */
-  async #created(id: string): Promise<readonly PluginUpdate[]> {
-    const creating = this.#life.create(id);
-    const session = this.#options.rows.deps.sessions.get(id);
-    await creating;
-    return session?.updates ?? [];
-  }
-
-  /** What a request meets that finds its name held: the holder's id when it is the same request, undefined when the name may be free now. */
-  async #meet(holder: ContainerRecord, checksum: string, signal: AbortSignal): Promise<string | undefined> {
-    const { id, state, plan } = holder;
-    const owner = this.#life.owners.find(id);
-    const isSame = plan.checksum === checksum;
-    if (state === "created" || (state === "creating" && owner && !owner.undoing)) {
-      if (!isSame) throw heldByOther(holder, "with another configuration");
-      if (owner?.flow === createContainer.name) await waitFor(owner.done, signal);
-      return id;
+  /**
+   * Starts a container once its task is there; when that cannot be made, it has failed to start. The caller's cancellation ends
+   * neither.
+   */
+  async #startAfter({ done, abort }: Owner, id: string): Promise<void> {
+    try {
+      await done;
+    } catch (reason) {
+      // It shall not run any more.
+      abort.signal.throwIfAborted();
+      const isFree = this.#options.rows.store.find(id)?.state === "created" && !this.#life.owners.find(id);
+      if (isFree) return await this.#life.failStart(id, StatusError.from(reason));
     }
-    if (state === "creating" || state === "removing") {
-      // The end of the clean-up that runs, or one more try of it; then the name is free.
-      if (owner) await waitUntilFree(owner, signal);
-      else await waitFor(state === "creating" ? this.#life.undo(id) : this.#life.remove(id), signal);
-      return undefined;
-    }
-    throw heldByOther(holder, `and is ${containerStateOf(holder)}; raise the attempt or remove "${id}"`);
-  }
-
-  async #taskEnded(id: string, end: TaskEnd): Promise<void> {
-    for (;;) {
-      const record = this.#options.rows.store.find(id);
-      if (!record || this.#closed || (record.state !== "running" && record.state !== "starting")) return;
-      const owner = this.#life.owners.find(id);
-      if (!owner) {
-        await this.#life.end(id, end).catch(() => {}); // kept with the row, and retried
-        return;
-      }
-      await owner.done.catch(() => {}); // whoever asked for that flow sees its failure
-    }
+    await this.start(id, new AbortController().signal);
   }
 
   #checkpoint(id: string, request: CheckpointRequest): Promise<void> {
@@ -308,64 +240,12 @@ export class ContainerService implements Containers, PodContainers {
     });
   }
 
-  /** Ends one that no flow has. */
-  #stopFree({ id, state, facts }: ContainerRecord, timeoutMs: number): Promise<void> {
-    if (state === "ending") return this.#life.endWith(id);
-    const known = this.#options.rows.deps.exits.end(id);
-    if (known && facts.exit === undefined) return this.#life.end(id, known);
-    return this.#life.stop(id, timeoutMs);
-  }
-
-  async #endNow({ id, state }: ContainerRecord, signal: AbortSignal): Promise<void> {
-    if (state !== "creating") return await this.stop(id, 0, signal);
-    const owner = this.#life.owners.find(id);
-    if (owner) await this.#yieldTo(owner, "stopped", signal);
-    else await waitFor(this.#life.undo(id), signal);
-  }
-
-  /** Waits for the flow that has the row; one that creates, starts or makes a checkpoint is aborted first. */
-  async #yieldTo(owner: Owner, what: string, signal: AbortSignal): Promise<void> {
-    if (abortable.has(owner.flow)) {
-      owner.abort.abort(new StatusError(Code.Canceled, `the container is being ${what}`));
-    }
-    await waitUntilFree(owner, signal);
-  }
-
-  #of(sandboxId: string): readonly ContainerRecord[] {
-    return this.#options.rows.store.list().filter(({ plan }) => plan.sandboxId === sandboxId);
-  }
-
-  #readySandbox(id: string): SandboxRecord {
-    const sandbox = this.#options.rows.deps.findSandbox(id);
-    if (!sandbox || sandbox.state === "creating") throw new StatusError(Code.NotFound, `sandbox "${id}": not found`);
-    if (sandbox.state === "ready") return sandbox;
-    throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": it is not ready`);
-  }
-
   #refuseClosed(): void {
     if (this.#closed) throw new StatusError(Code.Unavailable, "crib is shutting down");
   }
-
-  #find(id: string): ContainerRecord | undefined {
-    try {
-      return this.#options.rows.store.get(id);
-    } catch (reason) {
-      if (hasCode(reason, Code.NotFound)) return undefined;
-      throw reason;
-    }
-  }
-}
-
-/** Whether there may be a process, or what one leaves. */
-function mayRun({ state }: ContainerRecord): boolean {
-  return state === "starting" || state === "running" || state === "ending";
 }
 
 /** A row that is still being made is nobody's business but its caller's, unless it cannot be unmade. */
 function isVisible(record: ContainerRecord): boolean {
   return record.state !== "creating" || record.problem !== undefined;
-}
-
-function heldByOther({ id, name }: ContainerRecord, how: string): StatusError {
-  return new StatusError(Code.AlreadyExists, `container "${name}": container "${id}" has this name ${how}`);
 }

@@ -3,6 +3,7 @@ import { Code, StatusError } from "@crib/errdefs";
 import { waitFor } from "../flow/budget.ts";
 import { waitUntilFree } from "../flow/row-owners.ts";
 import type { PluginUpdate } from "../nri/types.ts";
+import { isAhead } from "./ahead-tasks.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerRows } from "./container-rows.ts";
 import { containerStateOf } from "./container-state.ts";
@@ -34,9 +35,14 @@ export class ContainerUpdates {
   /** Makes a change as soon as no other flow has the row. */
   async make(id: string, resources: ContainerResources, signal: AbortSignal): Promise<void> {
     for (;;) {
-      if (containerStateOf(this.#rows.store.get(id)) === "exited") throw ended(id);
+      const record = this.#rows.store.get(id);
+      if (containerStateOf(record) === "exited") throw ended(id);
       const owner = this.#life.owners.find(id);
-      if (!owner) return await waitFor(this.#life.update(id, resources), signal);
+      if (!owner) {
+        await waitFor(this.#life.update(id, resources), signal);
+        if (isAhead(record)) this.#life.ahead.begin(id);
+        return;
+      }
       await waitUntilFree(owner, signal);
     }
   }

@@ -1,12 +1,12 @@
 import { flow } from "../flow/flow.ts";
 import type { Flow } from "../flow/types.ts";
-import { closeIo, deleteTask, dropCgroup, endProcesses } from "./steps/end.ts";
+import { closeIo, deleteTask, dropCgroup, dropIo, endProcesses, takeBackTask } from "./steps/end.ts";
 import { makeFiles, removeFiles } from "./steps/files.ts";
 import { takeBackCreate, tellCreate, tellStart } from "./steps/plugins.ts";
 import { mountRootfs, prepareSnapshot, removeSnapshot, unmountRootfs } from "./steps/snapshot.ts";
 import { buildSpec, prepareVolumes, releaseVolumes, writeSpec } from "./steps/spec.ts";
 import { awaitExit, kill, sendStopSignal } from "./steps/stop.ts";
-import { createTask, findService, openIo, startTask } from "./steps/task.ts";
+import { findService, makeTask, makeTaskAhead, openIo, startTask } from "./steps/task.ts";
 import type { ContainerDeps } from "./steps/types.ts";
 import { updateTask, writeResources } from "./steps/update.ts";
 import type { ContainerFacts, ContainerPlan } from "./types.ts";
@@ -34,11 +34,28 @@ export const createContainer: ContainerFlow = flow("CreateContainer", { recover:
   { name: "spec.write", after: ["plugins.create"], do: writeSpec, budgetMs: 10_000 },
 ]);
 
+/**
+ * CreateTask, between CreateContainer and StartContainer: the process is there and waits. Nobody but the start sees anything of it,
+ * which does the same where it has not been done.
+ */
+export const createTask: ContainerFlow = flow("CreateTask", { recover: "undo" }, [
+  { name: "io.open", do: openIo, undo: dropIo, budgetMs: 10_000 },
+  { name: "service.find", do: findService, budgetMs: 40_000 },
+  {
+    name: "task.create",
+    after: ["io.open", "service.find"],
+    do: makeTaskAhead,
+    undo: takeBackTask,
+    budgetMs: 60_000,
+    undoBudgetMs: 60_000,
+  },
+]);
+
 /** StartContainer: what fails on the way is given back by EndContainer, the container has then exited. */
 export const startContainer: ContainerFlow = flow("StartContainer", { recover: "settle" }, [
   { name: "io.open", do: openIo, budgetMs: 10_000 },
   { name: "service.find", do: findService, budgetMs: 40_000 },
-  { name: "task.create", after: ["io.open", "service.find"], do: createTask, budgetMs: 60_000 },
+  { name: "task.create", after: ["io.open", "service.find"], do: makeTask, budgetMs: 60_000 },
   { name: "plugins.start", after: ["task.create"], do: tellStart, budgetMs: 60_000 },
   { name: "task.start", after: ["plugins.start"], do: startTask, budgetMs: 60_000 },
 ]);
@@ -64,7 +81,7 @@ export const removeContainer: ContainerFlow = flow("RemoveContainer", { recover:
   { name: "volumes.release", do: releaseVolumes, budgetMs: 30_000 },
   { name: "rootfs.unmount", do: unmountRootfs, budgetMs: 20_000 },
   { name: "files.remove", after: ["rootfs.unmount", "volumes.release"], do: removeFiles, budgetMs: 30_000 },
-  { name: "snapshot.remove", after: ["files.remove"], do: removeSnapshot, budgetMs: 120_000 },
+  { name: "snapshot.remove", after: ["rootfs.unmount", "volumes.release"], do: removeSnapshot, budgetMs: 120_000 },
 ]);
 
 /** UpdateContainerResources: the new limits are in the facts before, so that the next daemon can apply them again. */
@@ -76,6 +93,7 @@ export const updateContainer: ContainerFlow = flow("UpdateContainerResources", {
 /** Every flow over containers; the kill matrix is made from this list. */
 export const containerFlows: readonly ContainerFlow[] = [
   createContainer,
+  createTask,
   startContainer,
   stopContainer,
   endContainer,

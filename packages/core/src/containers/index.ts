@@ -7,6 +7,7 @@ export {
   type ContainerFlow,
   containerFlows,
   createContainer,
+  createTask,
   endContainer,
   removeContainer,
   startContainer,

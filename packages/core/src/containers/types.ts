@@ -181,6 +181,8 @@ export interface ContainerFacts {
     readonly digest: string;
   }[];
   readonly process: ProcessIdentity;
+  /** In state `created`: its task was made ahead of its start, or is being made. Set before, and until it is started or taken back. */
+  readonly ahead: boolean;
   /** ISO 8601. */
   readonly startedAt: string;
   readonly exit: ContainerExit;

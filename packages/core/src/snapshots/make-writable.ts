@@ -5,6 +5,7 @@ import { StatusError } from "@crib/errdefs";
 
 import { mapOwner } from "./id-mappings.ts";
 import type { IdMappings } from "./types.ts";
+import { waitForAll } from "./wait-for-all.ts";
 
 async function exists(path: string): Promise<boolean> {
   try {
@@ -14,6 +15,12 @@ async function exists(path: string): Promise<boolean> {
     if ((reason as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw reason;
   }
+}
+
+/** Makes a directory (0700), or takes one that an attempt before left. */
+async function makeOwned(path: string, { uid, gid }: { readonly uid: number; readonly gid: number }): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  await chown(path, uid, gid);
 }
 
 /**
@@ -32,16 +39,14 @@ export async function makeWritable(
     string,
   ];
   try {
-    if (await exists(files)) return;
-    const below = await stat(layerBelow);
-    const owner = mapOwner(below, idMappings);
-    const root = mapOwner({ uid: 0, gid: 0 }, idMappings);
-    await mkdir(work, { recursive: true, mode: 0o700 });
-    await chown(work, root.uid, root.gid);
-    await mkdir(draft, { recursive: true, mode: 0o700 });
-    await chown(draft, owner.uid, owner.gid);
-    await chmod(draft, below.mode & 0o7777);
-    await utimes(draft, below.atime, below.mtime);
+    const [isThere, below] = await Promise.all([exists(files), stat(layerBelow)]);
+    if (isThere) return;
+    const makeDraft = async (): Promise<void> => {
+      await makeOwned(draft, mapOwner(below, idMappings));
+      await chmod(draft, below.mode & 0o7777);
+      await utimes(draft, below.atime, below.mtime);
+    };
+    await waitForAll([makeOwned(work, mapOwner({ uid: 0, gid: 0 }, idMappings)), makeDraft()]);
     await rename(draft, files);
   } catch (reason) {
     throw StatusError.from(reason, `making the writable layer in "${directory}"`);

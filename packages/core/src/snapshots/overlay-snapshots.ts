@@ -1,4 +1,4 @@
-import { Code, StatusError } from "@crib/errdefs";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { umountAll } from "@crib/linux";
 import type { Digest } from "@crib/oci-spec";
 
@@ -11,6 +11,7 @@ import type { SnapshotDirectories } from "./snapshot-directories.ts";
 import { mountSnapshot, snapshotMountSpecs, type SnapshotPaths } from "./snapshot-mounts.ts";
 import type { SnapshotRows } from "./snapshot-rows.ts";
 import type { DiskUsage, LayerDirectory, MountSpec, Snapshot, Snapshots } from "./types.ts";
+import { waitForAll } from "./wait-for-all.ts";
 
 /** What the snapshots stand on. */
 export interface OverlaySnapshotsParts {
@@ -111,8 +112,7 @@ export class OverlaySnapshots implements Snapshots {
     if (snapshot.kind === "view") return;
     const [below = ""] = this.chain(key);
     const path = await directories.make(snapshot.dir);
-    await makeWritable(path, below, snapshot.idMappings);
-    await copies.write(snapshot);
+    await waitForAll([makeWritable(path, below, snapshot.idMappings), copies.write(snapshot)]);
   }
 
   mountSpecs(key: string, { below }: { readonly below?: string } = {}): readonly MountSpec[] {
@@ -150,19 +150,28 @@ export class OverlaySnapshots implements Snapshots {
   }
 
   async remove(key: string, signal: AbortSignal): Promise<void> {
-    const { rows, directories, copies } = this.#parts;
-    const snapshot = rows.find(key);
-    if (!snapshot) return;
-    const child = rows.childOf(key);
-    if (child !== undefined) {
-      throw new StatusError(Code.FailedPrecondition, `removing snapshot "${key}": "${child}" stands on it`);
-    }
-    // Before anything is awaited: what the caller has just seen to be unused still is.
-    rows.delete(key);
-    if (snapshot.kind === "view") return;
+    const { directories, copies } = this.#parts;
+    const dir = this.#forget(key);
+    if (dir === undefined) return;
     // Before the files, so that a rebuilt database does not bring half a snapshot back.
-    await copies.drop(snapshot.dir);
-    await directories.remove(snapshot.dir, signal);
+    await copies.drop(dir);
+    await directories.remove(dir, signal);
+  }
+
+  async discard(key: string): Promise<void> {
+    const { directories, copies, log } = this.#parts;
+    const dir = this.#forget(key);
+    if (dir === undefined) return;
+    await copies.settled(dir);
+    const gone = await directories.setAside(dir);
+    if (gone === undefined) return;
+    directories.remove(gone, new AbortController().signal).catch((reason: unknown) => {
+      if (hasCode(reason, Code.Canceled)) return; // the daemon ends
+      log.warn(
+        { snapshot: key, error: StatusError.from(reason).message },
+        "files of a snapshot could not be removed yet",
+      );
+    });
   }
 
   async sweep(signal: AbortSignal): Promise<number> {
@@ -174,6 +183,19 @@ export class OverlaySnapshots implements Snapshots {
       await directories.remove(dir, signal);
     }
     return garbage.length;
+  }
+
+  /** Deletes the row; gives the directory, undefined when there is none. Nothing is awaited: what the caller has just seen to be unused still is. */
+  #forget(key: string): string | undefined {
+    const { rows } = this.#parts;
+    const snapshot = rows.find(key);
+    if (!snapshot) return undefined;
+    const child = rows.childOf(key);
+    if (child !== undefined) {
+      throw new StatusError(Code.FailedPrecondition, `removing snapshot "${key}": "${child}" stands on it`);
+    }
+    rows.delete(key);
+    return snapshot.kind === "view" ? undefined : snapshot.dir;
   }
 
   /** NotFound when there is no such layer to stand on. */

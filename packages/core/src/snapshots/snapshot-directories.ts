@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync } from "node:fs";
-import { chmod, mkdir, readdir } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Code, StatusError } from "@crib/errdefs";
@@ -9,6 +9,10 @@ import type { LayerDirectory } from "./types.ts";
 
 /** A name that `allocate` gives; whatever else lies there is not ours to remove. */
 const numberPattern = /^[1-9][0-9]{0,14}$/;
+
+/** Ends the name of a directory that is nobody's any more and is being removed. */
+const goneSuffix = ".gone";
+const garbagePattern = /^[1-9][0-9]{0,14}(?:\.gone)?$/;
 
 /**
  * The numbered directories in `<root>/snapshots`. They and their parent are closed to everybody but root: a set-uid program
@@ -95,7 +99,7 @@ export class SnapshotDirectories {
 
   /** Removes a directory that no row has. A removal that already runs is joined. Absence is success. */
   async remove(dir: string, signal: AbortSignal): Promise<void> {
-    if (!numberPattern.test(dir)) {
+    if (!garbagePattern.test(dir)) {
       throw new StatusError(Code.InvalidArgument, `removing snapshot directory "${dir}": no number`);
     }
     this.#open.delete(dir);
@@ -110,9 +114,24 @@ export class SnapshotDirectories {
     }
   }
 
+  /**
+   * Parts a directory that no row has, and the copy of the row in it, from the others, at once and whole; gives the name under which it is
+   * to be removed. Undefined when it is not there.
+   */
+  async setAside(dir: string): Promise<string | undefined> {
+    const gone = `${dir}${goneSuffix}`;
+    try {
+      await rename(this.pathOf(dir), this.pathOf(gone));
+      return gone;
+    } catch (reason) {
+      if ((reason as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw StatusError.from(reason, `setting snapshot directory "${dir}" aside`);
+    }
+  }
+
   /** Directories that no row has and nobody fills. */
   async unreferenced(hasRow: (dir: string) => boolean): Promise<readonly string[]> {
     const names = await readdir(this.root);
-    return names.filter((name) => numberPattern.test(name) && !this.#open.has(name) && !hasRow(name));
+    return names.filter((name) => garbagePattern.test(name) && !this.#open.has(name) && !hasRow(name));
   }
 }

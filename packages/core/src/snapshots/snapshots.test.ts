@@ -45,6 +45,30 @@ test("a transaction that fails leaves no snapshot", async (t) => {
   await snapshots.remove(parent, signal);
 });
 
+test("a snapshot that is discarded is gone at once, its files soon, or with the next daemon", async (t) => {
+  const scene = new SnapshotScene(t);
+  const root = join(scene.dir, "snapshots");
+  let snapshots = await scene.open();
+  const parent = await scene.chain(snapshots, 1);
+  const { dir } = snapshots.prepare({ key: "one", kind: "active", parent, owner: "container" });
+  await snapshots.materialize("one", signal);
+  writeFileSync(join(snapshots.changes("one"), "file"), "text");
+  for (const key of ["one", "one", "never"]) await snapshots.discard(key);
+  equal(snapshots.find("one"), undefined);
+  equal(existsSync(join(root, dir)), false);
+  await snapshots.sweep(signal);
+  equal(existsSync(join(root, `${dir}.gone`)), false);
+  // What a daemon leaves that was killed meanwhile.
+  mkdirSync(join(root, "77.gone", "fs"), { recursive: true });
+  snapshots = await scene.open();
+  equal(await snapshots.sweep(signal), 1);
+  equal(existsSync(join(root, "77.gone")), false);
+  deepEqual(
+    snapshots.list().map(({ key }) => key),
+    [parent],
+  );
+});
+
 test("directories without a row are swept, but not those that are being filled", async (t) => {
   const scene = new SnapshotScene(t);
   let snapshots = await scene.open();

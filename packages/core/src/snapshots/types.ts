@@ -107,6 +107,10 @@ export interface Snapshots {
   usage(key: string, signal: AbortSignal): Promise<DiskUsage>;
   /** Removes the row, then the directory. FailedPrecondition while another snapshot stands on it. Absence is success. */
   remove(key: string, signal: AbortSignal): Promise<void>;
+  /**
+   * The same, but does not wait for the files of the directory, which is set aside: they go in the background, else with the next `sweep`.
+   */
+  discard(key: string): Promise<void>;
   /** Removes directories without a row that are not in use by a running unpack. Gives how many. */
   sweep(signal: AbortSignal): Promise<number>;
 }

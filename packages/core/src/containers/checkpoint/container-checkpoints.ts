@@ -15,9 +15,6 @@ import { dumpTask, resumeTask } from "./dump-task.ts";
 import { findCriu } from "./find-criu.ts";
 import { type ArchiveMember, writeArchive } from "./write-archive.ts";
 
-/** Names the making of a checkpoint among the flows that have a row. */
-export const checkpointContainer = "CheckpointContainer";
-
 /** Milliseconds where the request names none. */
 const usualTimeoutMs = 60_000;
 /** Milliseconds to have a container run again. */

@@ -41,11 +41,45 @@ export async function closeIo({ id, plan, deps, midpoint }: ContainerStepContext
 
 /** Has the task be deleted: by its shim, or without it when that does not know it, does not answer or has died. */
 export async function deleteTask(context: ContainerStepContext): Promise<void> {
+  await endTask(context);
+}
+
+/** Takes back a task that was made ahead, or half of one: nothing of it has run, so that nothing is waited for. */
+export async function takeBackTask(context: ContainerStepContext): Promise<void> {
+  const { id, plan, deps } = context;
+  // From here on a start makes another.
+  const isWhole = deps.waiting.delete(id);
+  if (!isWhole) await deps.endHelpers(id);
+  const cgroup = cgroupDirectoryOf(plan.cgroupPath);
+  await killCgroup(cgroup, { timeoutMs: goneMs });
+  const byShim = await endTask(context);
+  await removeCgroup(cgroup);
+  // A shim's program takes the root file system off as well, which another start needs.
+  if (!byShim) await mountAgain(context);
+}
+
+/** Gives whether the shim did it. */
+async function endTask(context: ContainerStepContext): Promise<boolean> {
   const { id, plan, deps, midpoint, signal } = context;
   const isDeleted = await deleteByShim(context);
   await midpoint();
   if (!isDeleted) await deps.remains.remove({ id, sandboxId: plan.sandboxId }, signal);
   deps.exits.forget(id);
+  deps.waiting.delete(id);
+  return isDeleted;
+}
+
+async function mountAgain({ plan, deps, signal }: ContainerStepContext): Promise<void> {
+  const target = `${plan.bundleDir}/rootfs`;
+  await deps.snapshots.unmount(target, signal);
+  await deps.snapshots.mount(plan.snapshotKey, target, signal);
+}
+
+/** Closes its streams and removes the FIFOs. */
+export async function dropIo({ id, plan, deps, midpoint }: ContainerStepContext): Promise<void> {
+  await deps.stdio.find(id)?.close();
+  await midpoint();
+  await rm(ioDirOf(plan), { recursive: true, force: true });
 }
 
 async function deleteByShim({ id, plan, facts, deps, signal }: ContainerStepContext): Promise<boolean> {

@@ -22,11 +22,11 @@ export async function prepareSnapshot(context: ContainerStepContext): Promise<Pa
 }
 
 /** Removes the snapshot, and has layers be collected that only it has kept. Absence is success. */
-export async function removeSnapshot({ plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
+export async function removeSnapshot({ plan, deps, midpoint }: ContainerStepContext): Promise<void> {
   const { images, snapshots } = deps;
   const layer = snapshots.find(plan.snapshotKey)?.parent;
   try {
-    await snapshots.remove(plan.snapshotKey, signal);
+    await snapshots.discard(plan.snapshotKey);
   } catch (reason) {
     // Its row may be gone and its directory half: what no row names is swept with the next collection.
     images.collectSoon();

@@ -4,16 +4,17 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import type { StdioRequest } from "../../io/types.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
-import { identityOf, isRuncRuntime, packRuntimeOptions, type TaskService } from "../../tasks/index.ts";
+import { isRuncRuntime, packRuntimeOptions, taskProcess, type TaskService } from "../../tasks/index.ts";
 import type { RuntimeOptionValues } from "../../tasks/types.ts";
 import type { ContainerFacts, ContainerPlan } from "../types.ts";
 import { sandboxOf } from "./snapshot.ts";
 import { targetOf } from "./spec.ts";
-import type { ContainerStepContext } from "./types.ts";
+import type { ContainerStepContext, WaitingTask } from "./types.ts";
 
 /** Makes the FIFOs and begins to copy output to the log. */
 export async function openIo({ id, plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
-  await deps.stdio.open(stdioRequest(id, plan), signal);
+  // A task that waits has its streams.
+  if (!deps.waiting.has(id)) await deps.stdio.open(stdioRequest(id, plan), signal);
   await midpoint();
 }
 
@@ -23,8 +24,26 @@ export async function findService({ plan, deps, signal, midpoint }: ContainerSte
   await midpoint();
 }
 
-/** Has the runtime create the container: its process is there and does not run the program yet. */
-export async function createTask(context: ContainerStepContext): Promise<Partial<ContainerFacts>> {
+/** Has the runtime create the container, unless that was done ahead: its process is there and does not run the program yet. */
+export async function makeTask(context: ContainerStepContext): Promise<Partial<ContainerFacts>> {
+  const { id, deps, midpoint } = context;
+  const waiting = deps.waiting.get(id);
+  if (!waiting) return (await callCreate(context)).task;
+  sandboxOf(context);
+  deps.waiting.delete(id);
+  await midpoint();
+  return waiting;
+}
+
+/** The same ahead of the start. Should the process end while it waits, that is told at once. */
+export async function makeTaskAhead(context: ContainerStepContext): Promise<void> {
+  const { id, deps } = context;
+  const { task, service } = await callCreate(context);
+  deps.exits.arm(id, service);
+  deps.waiting.set(id, task);
+}
+
+async function callCreate(context: ContainerStepContext): Promise<{ task: WaitingTask; service: TaskService }> {
   const { id, plan, deps, facts, signal, midpoint } = context;
   const sandbox = sandboxOf(context);
   targetOf(context); // whose pid is in the specification may have ended since, and the pid be another's
@@ -48,11 +67,8 @@ export async function createTask(context: ContainerStepContext): Promise<Partial
     signal,
   );
   await midpoint();
-  const process = identityOf(pid);
-  if (!process) {
-    throw new StatusError(Code.FailedPrecondition, `container "${id}": its process ${pid} has ended before its start`);
-  }
-  return { process };
+  const process = (deps.taskProcess ?? taskProcess)(service, pid, id);
+  return { task: process ? { process } : {}, service };
 }
 
 /** Waits for the end of the task from now on, then starts it. */

@@ -1,4 +1,5 @@
 import type { RuntimeSpec } from "@crib/oci-spec";
+import type { ProcessIdentity } from "@crib/sandboxer";
 
 import type { StepContext } from "../../flow/types.ts";
 import type { Images } from "../../images/types.ts";
@@ -9,7 +10,7 @@ import type { StepLog } from "../../sandbox/steps/types.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
 import type { Snapshots } from "../../snapshots/types.ts";
 import type { BuiltSpec, HostFeatures, PreparedVolume, SpecInput, SpecOptions, VolumeStore } from "../../spec/types.ts";
-import type { StartTurns, TaskDeleter, TaskServices } from "../../tasks/index.ts";
+import type { StartTurns, TaskDeleter, taskProcess, TaskServices } from "../../tasks/index.ts";
 import type { StopClocks } from "../exits/stop-clocks.ts";
 import type { TaskExits } from "../exits/task-exits.ts";
 import type { ContainerFacts, ContainerPlan, ContainerRecord } from "../types.ts";
@@ -24,12 +25,18 @@ export interface CreateSession {
   leave: () => void;
 }
 
+/** A task that was made and is not started. */
+export interface WaitingTask {
+  /** Absent where it has none on this host. */
+  readonly process?: ProcessIdentity;
+}
+
 /** The collaborators of container steps. */
 export interface ContainerDeps {
   /** The daemon's volatile directory. */
   readonly stateDir: string;
   readonly images: Pick<Images, "config" | "list" | "prepareSnapshot"> & { collectSoon(): void };
-  readonly snapshots: Pick<Snapshots, "changes" | "find" | "materialize" | "mount" | "unmount" | "remove">;
+  readonly snapshots: Pick<Snapshots, "changes" | "find" | "materialize" | "mount" | "unmount" | "discard">;
   readonly trees: Pick<TreePacker, "packTree">;
   readonly volumes: VolumeStore;
   readonly buildSpec: (input: SpecInput, signal: AbortSignal) => Promise<BuiltSpec>;
@@ -51,6 +58,10 @@ export interface ContainerDeps {
   /** Milliseconds that a shim has to deliver a signal, and to tell of a kill. Default 3,000 and 2,000. */
   readonly stopTimes?: { readonly killMs: number; readonly toldMs: number };
   readonly sessions: Map<string, CreateSession>;
+  /** First processes of containers whose tasks were made ahead, by the containers' ids, until they are started. */
+  readonly waiting: Map<string, WaitingTask>;
+  /** Which process of this host a task service means. Default: by its cgroup. */
+  readonly taskProcess?: typeof taskProcess;
   readonly log: StepLog;
 }
 

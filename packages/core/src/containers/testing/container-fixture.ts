@@ -16,6 +16,7 @@ import { noPlugins } from "../../nri/no-plugins.ts";
 import type { PluginHooks } from "../../nri/types.ts";
 import { newSandboxId } from "../../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
+import { identityOf } from "../../tasks/process-identity.ts";
 import { StartTurns } from "../../tasks/start-turns.ts";
 import { createContainerRows } from "../container-rows.ts";
 import { ContainerService } from "../container-service.ts";
@@ -34,6 +35,8 @@ export interface ContainerFixtureOptions {
   readonly hooks?: Partial<PluginHooks>;
   readonly bootId?: string;
   readonly budgets?: Readonly<Record<string, number>>;
+  /** How long a task that was made ahead waits. */
+  readonly aheadMs?: number;
 }
 
 /** Containers on a real database, with fakes for all that touches the host. They can be closed and opened as a restart does. */
@@ -44,6 +47,8 @@ export class ContainerFixture {
   readonly sandbox: SandboxRecord;
   readonly snapshots: Set<string> = new Set();
   readonly mounts: Set<string> = new Set();
+  /** Of tasks that were made ahead. */
+  readonly waiting: ContainerDeps["waiting"] = new Map();
   /** Tasks that were deleted without their shim. */
   readonly removed: string[] = [];
   readonly events: ContainerEvent["kind"][] = [];
@@ -70,7 +75,9 @@ export class ContainerFixture {
   }
 
   /** Opens everything without recovering. */
-  async start({ faults, hooks = {}, bootId = "boot", budgets = {} }: ContainerFixtureOptions = {}): Promise<void> {
+  async start(options: ContainerFixtureOptions = {}): Promise<void> {
+    const { faults, hooks = {}, bootId = "boot", budgets = {}, aheadMs } = options;
+    this.waiting.clear();
     const { dir } = this;
     this.#database = await openDatabase(join(dir, "metadata.db"));
     const store = await openContainerStore(this.#database, openRecordCopies(join(dir, "containers")));
@@ -90,6 +97,7 @@ export class ContainerFixture {
       retries: createRetries(50, 1_000),
       straysEnded: Promise.resolve(),
       runBudgetMs: 10_000,
+      ...(aheadMs !== undefined && { holdMs: aheadMs }),
       log,
     });
     void this.#listen(this.containers.watch(new AbortController().signal));
@@ -129,6 +137,8 @@ export class ContainerFixture {
     const { services, stdio, snapshots, mounts } = this;
     return {
       stateDir: this.dir,
+      // That of the fakes is this very process, in no cgroup of a container.
+      taskProcess: (_service, pid) => identityOf(pid),
       images: {
         prepareSnapshot: (name, { key }) => {
           if (name !== image.id) throw new StatusError(Code.NotFound, `image "${name}": not found`);
@@ -146,7 +156,7 @@ export class ContainerFixture {
         materialize: async () => {},
         mount: async (_key, target) => void mounts.add(target),
         unmount: async (target) => void mounts.delete(target),
-        remove: async (key) => void snapshots.delete(key),
+        discard: async (key) => void snapshots.delete(key),
       },
       trees: { packTree: async () => ({ size: 0 }) },
       volumes: { prepare: async () => [], release: async () => {} },
@@ -175,6 +185,7 @@ export class ContainerFixture {
       clocks: new StopClocks(),
       stopTimes: { killMs: 100, toldMs: 100 },
       sessions: new Map(),
+      waiting: this.waiting,
       log: { warn: () => {} },
     };
   }

@@ -80,6 +80,10 @@ export class FakeSnapshots implements Snapshots {
     await rm(join(this.#dir, row.dir), { recursive: true, force: true });
   }
 
+  discard(key: string): Promise<void> {
+    return this.remove(key);
+  }
+
   async sweep(): Promise<number> {
     let swept = 0;
     for (const dir of await this.directories()) {

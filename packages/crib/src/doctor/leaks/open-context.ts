@@ -73,9 +73,9 @@ export async function openLeakContext(
   };
 }
 
-function unheldByContainer({ name, state }: ContainerRow, kind: Held): string | undefined {
+function unheldByContainer({ name, state, isAhead }: ContainerRow, kind: Held): string | undefined {
   if (kind === "files") return undefined;
   if (state === "exited") return `container "${name}" has ended`;
-  if (state === "created" && kind !== "rootfs") return `container "${name}" was not started`;
+  if (state === "created" && kind !== "rootfs" && !isAhead) return `container "${name}" was not started`;
   return undefined;
 }

@@ -6,7 +6,7 @@ import type { Finding, LeakContext, LeakCounter } from "../types.ts";
 import { imageRoots } from "./image-roots.ts";
 import type { ImageRows, SnapshotRow } from "./read-image-rows.ts";
 
-/** Directories of snapshots that no row names, layers that nothing needs, and snapshots whose owner has gone. */
+/** Directories of snapshots that no row names and that are not being removed, layers that nothing needs, and snapshots whose owner has gone. */
 export const snapshots: LeakCounter = {
   name: "snapshots",
   async find(context): Promise<readonly Finding[]> {
@@ -20,6 +20,8 @@ export const snapshots: LeakCounter = {
     const findings = names.map(async (name): Promise<readonly Finding[]> => {
       const row = byDir.get(name);
       const path = join(dir, name);
+      const isGoing = isRunning && name.endsWith(".gone");
+      if (isGoing) return [];
       const why = row ? whyUnneeded(context, row, layers) : await whyWithoutRow(rows, isRunning, path);
       const owner = row?.owner;
       return why === undefined

@@ -30,6 +30,8 @@ export interface ContainerRow {
   readonly state: ContainerState;
   /** It was being stopped, which the next daemon goes on with. */
   readonly isStopping: boolean;
+  /** Its task was made ahead of its start. */
+  readonly isAhead: boolean;
   readonly problem?: ContainerRecord["problem"];
 }
 
@@ -99,7 +101,8 @@ async function readCopies(root: string, unreadable: readonly string[]): Promise<
 }
 
 function toContainerRow({ id, name, state, problem, facts }: ContainerRecord): ContainerRow {
-  return { id, name, state, isStopping: facts.stopBy !== undefined, ...(problem && { problem }) };
+  const isAhead = facts.ahead === true;
+  return { id, name, state, isStopping: facts.stopBy !== undefined, isAhead, ...(problem && { problem }) };
 }
 
 function toRow({ id, name, state, problem, plan, facts }: SandboxRecord): SandboxRow {
