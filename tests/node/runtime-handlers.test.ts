@@ -1,11 +1,12 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
 import { eventually } from "../support/eventually.ts";
+import type { Lane } from "../support/lane.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import type { Node } from "../support/node.ts";
 import { runCrib } from "../support/run-crib.ts";
@@ -27,6 +28,9 @@ async function toldHandlers(node: Node): Promise<ReadonlyMap<string, ToldHandler
   return new Map(told.map((one) => [one.name, one]));
 }
 
+/** Where the OCI runtime of a handler is, which is not there in the beginning. */
+const wrapper = (lane: Lane): string => join(lane.dir, "runc-wrapper");
+
 const broken = {
   "no-controller": { controller: "vmm" },
   "no-shim": { runtime_type: "io.containerd.none.v1" },
@@ -46,12 +50,25 @@ const reasons: Readonly<Record<keyof typeof broken, RegExp>> = {
 };
 
 test("handlers that cannot run pods cost the others nothing", needsRoot, async (t) => {
-  const node = await startNode(t, { config: () => ({ runtimes: broken }) });
+  const node = await startNode(t, {
+    config: (lane) => ({
+      runtimes: {
+        ...broken,
+        told: { features: { user_namespaces: true, recursive_read_only_mounts: true } },
+        remote: { controller: "away" },
+        wrapped: { pause: "always", options: { BinaryName: wrapper(lane) } },
+      },
+      sandboxers: { away: { address: "/nowhere/sandboxer.sock" } },
+    }),
+  });
 
   await t.test("Status offers those that can, and tells what is wrong with the others", async () => {
     const { runtimeHandlers, status } = await node.cri.runtime.status({});
-    deepEqual(runtimeHandlers.map(({ name }) => name).toSorted(), ["", "paused", "runc"]);
+    deepEqual(runtimeHandlers.map(({ name }) => name).toSorted(), ["", "paused", "remote", "runc", "told"]);
     ok(status?.conditions.every(({ status }) => status));
+    const features = new Map(runtimeHandlers.map((one) => [one.name, one.features]));
+    ok(features.get("told")?.userNamespaces && features.get("told")?.recursiveReadOnlyMounts);
+    ok(!features.get("remote")?.userNamespaces && !features.get("remote")?.recursiveReadOnlyMounts);
     const told = await toldHandlers(node);
     for (const [name, reason] of Object.entries(reasons)) {
       equal(told.get(name)?.usable, false, name);
@@ -77,6 +94,45 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
     equal((await node.list()).size, 0);
     const pod = await node.runPod({ handler: "paused" });
     ok((await pod.address()).startsWith(node.lane.prefix));
+  });
+
+  await t.test("an OCI runtime that is installed later is found, and is the one that is run", async () => {
+    const path = wrapper(node.lane);
+    writeFileSync(path, `#!/bin/sh\necho "$@" >> ${path}.calls\nexec runc "$@"\n`);
+    chmodSync(path, 0o755);
+    equal((await reload(node)).exitCode, 0);
+    const pod = await node.runPod({ handler: "wrapped" });
+    equal((await pod.info()).processStatus, "running");
+    match(readFileSync(`${path}.calls`, "utf8"), new RegExp(`create.*${pod.id}`));
+  });
+
+  await t.test("a sandboxer that is not there fails its own pods only", async () => {
+    const refused = node.runPod({ handler: "remote" });
+    await rejects(refused, { code: Code.Unavailable, message: /\/nowhere\/sandboxer\.sock/ });
+    equal((await node.list()).size, 2);
+  });
+
+  await t.test("crib doctor reports each of them", async () => {
+    const { stdout, exitCode } = await runCrib(node, "doctor", "--json", "--config", node.configFile);
+    equal(exitCode, 1);
+    const results = JSON.parse(stdout) as readonly {
+      readonly check: string;
+      readonly level: string;
+      readonly what: string;
+    }[];
+    const failed = results.filter(({ level }) => level === "fail").map(({ check, what }) => `${check}: ${what}`);
+    for (const [name, reason] of Object.entries(reasons)) {
+      ok(
+        failed.some((line) => line.startsWith(`runtime handlers: ${name}: `) && reason.test(line)),
+        name,
+      );
+    }
+    ok(failed.some((line) => line.startsWith("sandboxers: away at /nowhere/sandboxer.sock: ")));
+    ok(
+      results.some(
+        ({ check, level, what }) => check === "runtime handlers" && level === "ok" && what === "runc: podsandbox",
+      ),
+    );
   });
 });
 
