@@ -178,12 +178,17 @@ export class PodSandboxService implements PodSandboxes {
     );
   }
 
-  /** A pod of which nobody has been able to tell for too long is not shown as ready, and is again as soon as somebody can. */
+  /**
+   * With what only its controller knows: a pod of which nobody can tell at present says so, and after some time it is not shown as ready,
+   * until somebody can.
+   */
   #shown(record: SandboxRecord): SandboxRecord {
     if (!isReady(record)) return record;
-    const pending = this.#options.planning.controllers.get(record.plan.handler.controller)?.pending?.(record.id);
-    if (!pending || pending.readyUntil.getTime() > Date.now()) return record;
-    return { ...record, unreachable: { reason: pending.reason, since: pending.since.toISOString() } };
+    const found = this.#options.planning.controllers.get(record.plan.handler.controller)?.pending?.(record.id);
+    if (!found) return record;
+    const pending = { reason: found.reason, since: found.since.toISOString() };
+    const isOver = found.readyUntil.getTime() <= Date.now();
+    return { ...record, pending, ...(isOver && { unreachable: pending }) };
   }
 
   #find(id: string): SandboxRecord | undefined {

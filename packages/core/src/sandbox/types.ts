@@ -210,6 +210,8 @@ export interface SandboxRecord {
   readonly problem?: SandboxProblem;
   /** Set while it is `ready` as far as anybody knows, and nobody can be asked: it is shown as not ready, and stays as it is. */
   readonly unreachable?: SandboxUnreachable;
+  /** Set while its sandboxer cannot be asked; never stored. After the sandboxer's `pendingGraceMs` the pod is shown as unreachable too. */
+  readonly pending?: SandboxUnreachable;
   /** The last run of each flow over this row, oldest first. */
   readonly runs: readonly FlowRun[];
 }

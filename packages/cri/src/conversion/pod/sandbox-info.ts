@@ -30,6 +30,7 @@ export function toSandboxInfo(record: SandboxRecord): string {
     timings: record.runs,
     problem: record.problem,
     unreachable: record.unreachable,
+    pending: record.pending,
     exit: facts.exit,
     ...facts.updated,
   });
