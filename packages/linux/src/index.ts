@@ -12,7 +12,7 @@ export { missingCgroups, removeEmptyCgroup } from "./cgroups/missing-cgroups.ts"
 export { cgroupOomKills } from "./cgroups/oom-kills.ts";
 export { readCgroupFile } from "./cgroups/read-cgroup-file.ts";
 export { removeCgroup } from "./cgroups/remove-cgroup.ts";
-export { type FifoEnds, openFifoEnds } from "./fifos/fifo-ends.ts";
+export { closeHeldReader, type FifoEnds, openFifoEnds } from "./fifos/fifo-ends.ts";
 export { makeFifo, openFifoReader, openFifoReadWrite, openFifoWriter } from "./fifos/fifo.ts";
 export { type FileSystemUsage, statfs } from "./files/file-system-usage.ts";
 export { type FileLock, lockFile } from "./files/lock-file.ts";

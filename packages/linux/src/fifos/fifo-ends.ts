@@ -34,3 +34,15 @@ function openEnds(fd: number): FifoEnds {
     throw error;
   }
 }
+
+/**
+ * Closes the reading end that was held of a FIFO. A reader that came when the last writer had already gone is told of the end now; the
+ * kernel does not do it by itself, for it takes such a reader for an early one (poll(2) waits for the first writer).
+ */
+export function closeHeldReader(readFd: number): void {
+  try {
+    closeSync(openSync(`/proc/self/fd/${readFd}`, constants.O_WRONLY | constants.O_NONBLOCK));
+  } finally {
+    closeSync(readFd);
+  }
+}

@@ -16,7 +16,7 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 /** Where `siginfo_t` has the pid, and its size. */
-const siginfoPidAt = 12;
+const siginfoPidAt = 16;
 const siginfoBytes = 128;
 
 const firstPollMs = 5;
