@@ -2,7 +2,7 @@ import { closeSync, fchownSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { Code, StatusError } from "@crib/errdefs";
-import { openFifoEnds, type TerminalSize } from "@crib/linux";
+import { closeHeldReader, openFifoEnds, type TerminalSize } from "@crib/linux";
 
 import { streamTarget } from "./stream-target.ts";
 import type { IoRequest, ProcessIo } from "./types.ts";
@@ -64,7 +64,7 @@ function openOutput(text: string, owner: IoOwner, program: DisposableStack, held
     return program.adopt(openSync(target.path, "a", 0o600), closeSync);
   }
   const { readFd, writeFd } = openFifoEnds(target.path);
-  held.adopt(readFd, closeSync);
+  held.adopt(readFd, closeHeldReader);
   program.adopt(writeFd, closeSync);
   if (owner.ioUid !== 0 || owner.ioGid !== 0) fchownSync(writeFd, owner.ioUid, owner.ioGid);
   return writeFd;

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@crib/errdefs";
-import { openFifoReader, openFifoWriter } from "@crib/linux";
+import { openFifoWriter } from "@crib/linux";
 import { ResizePtyRequestSchema } from "@crib/wire/task";
 
 import { needsRunc } from "../testing/needs-runc.ts";
@@ -27,8 +27,7 @@ async function readUntil(reader: Socket, pattern: RegExp): Promise<string> {
 test("a container with a terminal reads what is typed and knows its size", needsRunc, async (t) => {
   const runc = RuncFixture.open(t);
   const [stdin, stdout] = [runc.fifo("in"), runc.fifo("out")];
-  const reader = openFifoReader(stdout);
-  t.after(() => reader.destroy());
+  const reader = runc.read(stdout);
   const args = ["sh", "-c", "read line; echo got-$line; stty size; exit 4"];
   await runc.create("a", { args, terminal: true, request: { stdin, stdout } });
   await resize(runc, "a", "", 133, 47);
@@ -49,8 +48,7 @@ test("an exec has a terminal of its own, and is told of a new size", needsRunc, 
   await runc.run("a");
   await rejects(resize(runc, "a", "", 1, 1), { code: Code.FailedPrecondition });
   const [stdin, stdout] = [runc.fifo("in"), runc.fifo("out")];
-  const reader = openFifoReader(stdout);
-  t.after(() => reader.destroy());
+  const reader = runc.read(stdout);
   await runc.exec("a", "e", ["sh", "-c", "trap 'stty size' WINCH; echo ready; while :; do read x; done"], {
     terminal: true,
     stdin,
@@ -76,8 +74,7 @@ test(
   async (t) => {
     const runc = RuncFixture.open(t);
     const stdout = runc.fifo("out");
-    const reader = openFifoReader(stdout).pause();
-    t.after(() => reader.destroy());
+    const reader = runc.read(stdout).pause();
     const script = "dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x; echo end";
     await runc.run("a", { args: ["sh", "-c", script], terminal: true, request: { stdout } });
     let size = 0;

@@ -2,7 +2,7 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 
 import { Code, StatusError } from "@crib/errdefs";
-import { openFifoEnds, TerminalMaster, type TerminalSize } from "@crib/linux";
+import { closeHeldReader, openFifoEnds, TerminalMaster, type TerminalSize } from "@crib/linux";
 
 import { ConsoleSocket } from "./console-socket.ts";
 import { streamTarget } from "./stream-target.ts";
@@ -132,7 +132,7 @@ class OutputFifo implements Disposable {
     if (path === undefined) return;
     const { readFd, writeFd } = openFifoEnds(path);
     // Held so that a client that is away loses nothing.
-    this.#open.adopt(readFd, closeSync);
+    this.#open.adopt(readFd, closeHeldReader);
     const stream = new Socket({ fd: writeFd, readable: false, writable: true });
     this.#stream = stream;
     stream.on("error", () => undefined);

@@ -9,13 +9,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { cgroupExists, killCgroup, makeFifo, mountsUnder, removeCgroup, umountTree } from "@crib/linux";
+import { cgroupExists, killCgroup, makeFifo, mountsUnder, openFifoReader, removeCgroup, umountTree } from "@crib/linux";
 import {
   CloseIORequestSchema,
   CreateTaskRequestSchema,
@@ -52,6 +53,7 @@ export class RuncFixture {
   readonly cgroup: string;
   readonly rootfs: string;
   readonly #ids = new Set<string>();
+  readonly #readers: Socket[] = [];
   readonly #signal: AbortSignal;
 
   private constructor(t: TestContext, more: Partial<RuncTasksOptions>) {
@@ -90,6 +92,13 @@ export class RuncFixture {
     const path = join(this.directory, name);
     makeFifo(path);
     return path;
+  }
+
+  /** Reads a FIFO, as a client does, until the end of it or of the test. */
+  read(path: string): Socket {
+    const reader = openFifoReader(path);
+    this.#readers.push(reader.on("error", () => undefined));
+    return reader;
   }
 
   /** Creates a container whose root is the fixture's, and gives its pid. */
@@ -185,6 +194,7 @@ export class RuncFixture {
   }
 
   async #close(): Promise<void> {
+    for (const reader of this.#readers) reader.destroy();
     await this.tasks[Symbol.asyncDispose]();
     await killCgroup(this.cgroup, { timeoutMs: 10_000 });
     await umountTree(this.directory);
