@@ -15,7 +15,7 @@ import { sandboxerAddress, startSandboxer } from "../support/sandboxers/start-sa
 test("a pod whose sandboxer is not configured any more is kept, can go, and can come back", needsRoot, async (t) => {
   const scene = await startContainerNode(t, {
     config: (lane) => ({
-      runtimes: { vm: { controller: "vmm" } },
+      runtimes: { vm: { controller: "vmm", snapshot_options: ["volatile"] }, own: { pause: "always" } },
       sandboxers: { vmm: { address: sandboxerAddress(lane) } },
     }),
   });
@@ -25,9 +25,14 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
   const pod = await node.runPod({ handler: "vm" });
   const container = await scene.runContainer(pod, { script: "echo begun; sleep 3600" });
   equal((await container.status()).state, ContainerState.CONTAINER_RUNNING);
+  const rootfs = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .find((line) => line.includes(container.id));
+  match(rootfs ?? "", /^overlay .*volatile/);
+  const own = await node.runPod({ handler: "own" });
   const before = readFileSync(node.configFile, "utf8");
-  const without = before.split("\n").filter((line) => !line.startsWith('"sandboxers"'));
-  writeFileSync(node.configFile, without.join("\n"));
+  const without = before.replace(/^"sandboxers".*\n/m, "").replace(', "own" = { "pause" = "always" }', "");
+  writeFileSync(node.configFile, without);
   await node.restart();
 
   await t.test("it is not ready, with the reason, and nothing is taken from it", async () => {
@@ -38,10 +43,17 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
     match(unreachable?.reason ?? "", /its controller "vmm" is not configured any more/);
     ok((await pod.exec(["true"])).exitCode === 0, "its network namespace is there");
     await rejects(scene.createContainer(pod), { code: Code.FailedPrecondition });
+    await rejects(node.runPod({ handler: "own" }), { code: Code.InvalidArgument });
     await rejects(node.runPod({ handler: "vm" }), {
       code: Code.FailedPrecondition,
       message: /no controller named "vmm"/,
     });
+  });
+
+  await t.test("a pod whose handler alone is gone has all it needs in its plan", async () => {
+    equal((await node.list()).get(own.id), "READY");
+    equal((await own.info()).processStatus, "running");
+    await own.remove();
   });
 
   await t.test("with its sandboxer back in the configuration it is as before", async () => {
@@ -56,7 +68,7 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
   });
 
   await t.test("without it, it can be stopped and removed, and what is left is named", async () => {
-    writeFileSync(node.configFile, without.join("\n"));
+    writeFileSync(node.configFile, without);
     await node.restart();
     await pod.stop();
     equal((await container.status()).state, ContainerState.CONTAINER_EXITED);
