@@ -49,6 +49,16 @@ test("without spec and process there are the strings that Kuasar knows, or an er
   throws(() => instanceNamespaces(pod, gone, "explicit"), { message: /pid 4194303, which is no process of this host/ });
 });
 
+test("a path that may mean another's namespace later, or here, is refused", () => {
+  for (const path of ["/proc/1/ns/ipc", "/proc/0/ns/ipc", "/proc/self/ns/ipc", "ns/ipc"]) {
+    const message = new RegExp(`spec.linux.namespaces with path "${path}"`);
+    throws(() => instanceNamespaces(pod, { ...none, spec: specOf("ipc", path) }, "proc"), {
+      code: Code.Internal,
+      message,
+    });
+  }
+});
+
 test("nothing is missing of a pod that has the host's", () => {
   const host = { ...pod, hostNetwork: true, hostIpc: true, namespaces: {} } as Sandbox;
   deepEqual(instanceNamespaces(host, none, "explicit"), {});
@@ -67,4 +77,10 @@ test("a process has namespaces to join, unless they are the host's", async (t) =
   const pid = child.pid ?? 0;
   const told = { pid, process: identityOf(pid), spec: undefined };
   deepEqual(instanceNamespaces(pod, told, "explicit"), { net: "/run/netns/x" });
+  const own = specOf("ipc", `/proc/${pid}/ns/ipc`);
+  deepEqual(instanceNamespaces(pod, { ...told, spec: own }, "explicit"), { net: "/run/netns/x" });
 });
+
+function specOf(type: string, path: string): string {
+  return JSON.stringify({ linux: { namespaces: [{ type, path }] } });
+}

@@ -28,7 +28,7 @@ export function instanceNamespaces(
   told: ToldNamespaces,
   namespacePaths: SandboxerConfig["namespacePaths"],
 ): NamespacePaths {
-  const paths: Partial<Record<Kind, string>> = { ...pathsOfSpec(told.spec), ...sandbox.namespaces };
+  const paths: Partial<Record<Kind, string>> = { ...pathsOfSpec(told), ...sandbox.namespaces };
   const missing = wanted(sandbox).filter((kind) => paths[kind] === undefined && !ownedBy(told.process, kind));
   if (missing.length === 0) return paths;
   if (namespacePaths === "proc") {
@@ -66,18 +66,21 @@ function sayProcess({ pid, process }: ToldNamespaces): string {
   return `its process ${pid} is in those of the host`;
 }
 
-function pathsOfSpec(text: string | undefined): NamespacePaths {
-  if (text === undefined) return {};
-  const spec = JSON.parse(text) as { readonly linux?: { readonly namespaces?: unknown } };
+function pathsOfSpec(told: ToldNamespaces): NamespacePaths {
+  if (told.spec === undefined) return {};
+  const spec = JSON.parse(told.spec) as { readonly linux?: { readonly namespaces?: unknown } };
   const listed: readonly unknown[] = Array.isArray(spec.linux?.namespaces) ? spec.linux.namespaces : [];
   const paths: Partial<Record<Kind, string>> = {};
   for (const one of listed as readonly { readonly type?: unknown; readonly path?: unknown }[]) {
     const kind = typeof one?.type === "string" ? specTypes[one.type] : undefined;
     if (kind === undefined || typeof one.path !== "string" || one.path === "") continue;
-    if (!one.path.startsWith("/") || /^\/proc\/(?:0|self|thread-self)\//.test(one.path)) {
+    // Whoever needs one of the process looks whether it is still the same process; its path would outlive it.
+    if (told.process !== undefined && one.path.startsWith(`/proc/${told.process.pid}/`)) continue;
+    if (!one.path.startsWith("/") || one.path.startsWith("/proc/")) {
       throw new StatusError(
         Code.Internal,
-        `it answered spec.linux.namespaces with path ${JSON.stringify(one.path.slice(0, 200))}: expected an absolute path that means the same everywhere`,
+        `it answered spec.linux.namespaces with path ${JSON.stringify(one.path.slice(0, 200))}: ` +
+          "expected an absolute path that means the same for everybody, and as long as the sandbox lives",
       );
     }
     paths[kind] = one.path;

@@ -3,7 +3,7 @@ import type { SandboxStatus } from "@crib/sandboxer";
 
 import type { Reported } from "./answers.ts";
 import type { StatusOptions } from "./sandboxer-calls.ts";
-import { type PodWatch, settlePod } from "./watch-pod.ts";
+import { isRunning, type PodWatch, settlePod } from "./watch-pod.ts";
 
 /**
  * How a sandbox fares, by its sandboxer if that can be asked. One that has been started and of which nobody can tell is pending; one
@@ -36,7 +36,7 @@ export async function podStatus(
   }
   const process = pod.process && { process: pod.process };
   if (state.kind === "ready") {
-    if (said?.running === true) return { state: "ready", info: shown(said.info), ...process };
+    if (isRunning(pod, said)) return { state: "ready", info: shown(said.info), ...process };
     await settlePod(watch, said, undefined);
     return ended();
   }

@@ -1,4 +1,4 @@
-import type { NetworkTurn, Platform, SandboxController } from "@crib/sandboxer";
+import type { NetworkTurn, Platform, SandboxController, SandboxPending } from "@crib/sandboxer";
 
 import type { TaskLog } from "../../tasks/types.ts";
 import type { RuntimeHandler } from "../types.ts";
@@ -73,6 +73,7 @@ export interface SandboxerState {
 export interface ProxyController extends SandboxController, AsyncDisposable {
   /** From memory. */
   describe(): SandboxerState;
+  pending(id: string): SandboxPending | undefined;
   /**
    * The handshake: asks for the status of a sandbox that does not exist. Gives a sentence on what answered; fails with one on why it
    * cannot be used: Unavailable, DeadlineExceeded, or FailedPrecondition when what listens there is no sandboxer.

@@ -96,7 +96,7 @@ async function learn(watch: PodWatch, heard: ExitStatus | undefined): Promise<"r
   try {
     const said = await watch.asks.run(() => watch.ask(signal));
     if (pod.exit.status !== undefined) return "ended";
-    if (said?.running !== true || (heard && hasLostProcess(pod))) {
+    if (!isRunning(pod, said)) {
       await settlePod(watch, said, heard);
       return "ended";
     }
@@ -123,9 +123,11 @@ async function hear({ link, pod }: PodWatch, timeoutMs?: number): Promise<ExitSt
   }
 }
 
-/** A sandboxer that says of what has ended that it is ready is not believed where crib can see for itself. */
-function hasLostProcess({ process }: ProxiedPod): boolean {
-  return process !== undefined && !isProcessAlive(toKernelIdentity(process));
+/** Whether a sandbox runs by what its sandboxer says. What that has not noticed yet, crib may see for itself: that its process has gone. */
+export function isRunning({ process }: ProxiedPod, said: Reported | undefined): said is Reported {
+  if (said?.running !== true) return false;
+  const isOfOther = process === undefined || (said.pid > 0 && said.pid !== process.pid);
+  return isOfOther || isProcessAlive(toKernelIdentity(process));
 }
 
 async function pause(pauses: number, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { StatusError, Code } from "@crib/errdefs";
+import { grpcServiceClient, type ServiceClient } from "@crib/grpc";
+import { Controller } from "@crib/wire/sandbox";
+
+import { openChannel } from "../open-channel.ts";
+
+const program = join(import.meta.dirname, "../../../../../../examples/namespace-sandboxer/main.ts");
+
+/** Why the example cannot be run here; empty when it can. */
+export const needsExample =
+  process.getuid?.() !== 0
+    ? { skip: "only root makes namespaces" }
+    : existsSync(program)
+      ? {}
+      : { skip: "the example is not part of this package" };
+
+/** Processes that have a text in their arguments or environment, but this one. */
+export async function processesNaming(text: string): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const pid of (await readdir("/proc")).map(Number)) {
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const files = await Promise.all(
+      ["cmdline", "environ"].map((file) => readFile(`/proc/${pid}/${file}`, "latin1").catch(() => "")),
+    );
+    // A zombie has neither.
+    if (files.some((file) => file.includes(text))) found.push(pid);
+  }
+  return found;
+}
+
+/** The example sandboxer as a process of its own. */
+export class ExampleSandboxer implements AsyncDisposable {
+  readonly dir: string;
+  readonly address: string;
+  readonly #channel: ReturnType<typeof openChannel>;
+  /** Speaks to it past crib. */
+  readonly client: ServiceClient<typeof Controller>;
+  #process: ChildProcess | undefined;
+
+  /** `dir` is its own. */
+  constructor(dir: string) {
+    this.dir = dir;
+    this.address = join(dir, "sandboxer.sock");
+    this.#channel = openChannel(this.address, 20);
+    this.client = grpcServiceClient(Controller, this.#channel, { timeoutMs: 5_000 });
+  }
+
+  /** Starts it, and waits until it answers. */
+  async up(): Promise<void> {
+    const args = [program, "--address", `unix://${this.address}`, "--state-dir", this.dir];
+    this.#process = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    this.#process.stderr?.on("data", (chunk) => (said += String(chunk)));
+    const end = performance.now() + 20_000;
+    while (!(await this.#answers())) {
+      if (performance.now() > end || this.#process.exitCode !== null) {
+        throw new StatusError(Code.Unavailable, `the example does not serve: ${said}`);
+      }
+      await delay(20);
+    }
+  }
+
+  /** Sends a signal to the sandboxer itself. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    this.#process?.kill(name);
+  }
+
+  /** Kills it; its pods run on. */
+  async down(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#channel.close();
+    await this.down();
+    // Its task server is a process of its own, for as long as a minute; the directory in its arguments is this one's alone.
+    for (const pid of await processesNaming(this.dir)) process.kill(pid, "SIGKILL");
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.client.status({ sandboxId: "0".repeat(64) }, { timeoutMs: 500 });
+      return true;
+    } catch (reason) {
+      return (reason as StatusError).code === Code.NotFound;
+    }
+  }
+}
