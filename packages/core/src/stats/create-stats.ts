@@ -1,12 +1,21 @@
 import { dirname } from "node:path";
 
-import { Code, StatusError } from "@crib/errdefs";
-import { cgroupLimits, cgroupPressure, type CgroupStats, cgroupStats, interfaceStats } from "@crib/linux";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
+import {
+  type CgroupLimits,
+  cgroupLimits,
+  cgroupPressure,
+  type CgroupStats,
+  cgroupStats,
+  interfaceStats,
+} from "@crib/linux";
 
 import type { ContainerRecord } from "../containers/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
+import type { TaskServices } from "../tasks/types.ts";
 import { cgroupDirectoryOf } from "./cgroup-directory.ts";
 import { CpuRates } from "./rates.ts";
+import { readTaskMetrics, type TaskMetrics } from "./task-metrics.ts";
 import type { ContainerUsage, CpuUsage, MemoryUsage, PodUsage, Stats, UsageDetails } from "./types.ts";
 import { usageDetails } from "./usage-details.ts";
 import { WritableLayers, type WritableLayersOptions } from "./writable-layers.ts";
@@ -14,7 +23,12 @@ import { WritableLayers, type WritableLayersOptions } from "./writable-layers.ts
 /** What `createStats` is given. */
 export interface StatsOptions extends WritableLayersOptions {
   readonly cgroupDriver: "cgroupfs" | "systemd";
+  /** Asked for usage of containers whose processes, and so whose cgroups, are not on this host. Default: they have none. */
+  readonly taskServices?: Pick<TaskServices, "of">;
 }
+
+/** Milliseconds that a task service has to tell of a container: lists ask for all of them. */
+const askMs = 2_000;
 
 /** Reads usage from cgroups, network namespaces and snapshots. */
 export function createStats(options: StatsOptions): Stats {
@@ -42,7 +56,7 @@ class StatsOfHost implements Stats {
     }
     const [writableLayer, running] = await Promise.all([
       this.#layers.get(plan.snapshotKey),
-      state === "running" ? this.#running(id, cgroupDirectoryOf(plan.cgroupPath)) : undefined,
+      state === "running" ? this.#running(record, signal) : undefined,
     ]);
     return { timestamp: new Date(), ...running, ...(writableLayer && { writableLayer }) };
   }
@@ -63,31 +77,40 @@ class StatsOfHost implements Stats {
 
   async details(record: ContainerRecord, signal: AbortSignal): Promise<UsageDetails> {
     signal.throwIfAborted();
-    return await usageDetails(record, this.#options.rootDir);
+    return await usageDetails(record, this.#options.rootDir, await this.#askTask(record, signal));
   }
 
-  async #running(id: string, cgroup: string): Promise<Omit<ContainerUsage, "writableLayer">> {
+  async #running(record: ContainerRecord, signal: AbortSignal): Promise<Omit<ContainerUsage, "writableLayer">> {
+    const cgroup = cgroupDirectoryOf(record.plan.cgroupPath);
     const [stats, limits, pressure] = await Promise.all([
       cgroupStats(cgroup),
       cgroupLimits(cgroup),
       readPressure(cgroup),
     ]);
-    const { swapUsageBytes, swapBytes } = limits;
+    const isHere = stats.cpuUsageNanos !== undefined || stats.memory !== undefined;
+    const asked = isHere ? undefined : await this.#askTask(record, signal);
+    const known = asked?.stats ?? stats;
     return {
-      ...this.#usage(id, stats),
-      ...(swapUsageBytes !== undefined && {
-        swap: {
-          usageBytes: swapUsageBytes,
-          ...(swapBytes !== undefined && {
-            availableBytes: swapBytes > swapUsageBytes ? swapBytes - swapUsageBytes : 0n,
-          }),
-        },
-      }),
-      ...(stats.pids !== undefined && {
-        pids: { current: stats.pids, ...(limits.pids !== undefined && { limit: limits.pids }) },
-      }),
+      ...this.#usage(record.id, known),
+      ...limitedUsage(asked?.limits ?? limits, known),
       ...(pressure && { pressure }),
     };
+  }
+
+  /** Undefined for one whose cgroup is on this host, and where the task service does not tell. */
+  async #askTask({ id, plan, state, facts }: ContainerRecord, signal: AbortSignal): Promise<TaskMetrics | undefined> {
+    const { taskServices } = this.#options;
+    if (taskServices === undefined || facts.process !== undefined || state !== "running") return undefined;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+    try {
+      const { tasks } = await taskServices.of(plan.sandboxId, limit);
+      const { stats } = await tasks.stats(id, limit, { timeoutMs: askMs });
+      return stats && readTaskMetrics(stats, BigInt(Date.now()) * 1_000_000n);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (hasCode(error, Code.NotFound)) throw error;
+      return undefined; // figures are missing; whether it lives is told elsewhere
+    }
   }
 
   #usage(key: string, stats: CgroupStats): { timestamp: Date; cpu?: CpuUsage; memory?: MemoryUsage } {
@@ -111,6 +134,25 @@ class StatsOfHost implements Stats {
 function memoryUsage(memory: NonNullable<CgroupStats["memory"]>): MemoryUsage {
   const { availableBytes, ...rest } = memory;
   return { ...rest, ...(availableBytes !== undefined && { availableBytes }) };
+}
+
+function limitedUsage(
+  { swapUsageBytes, swapBytes, pids }: Pick<CgroupLimits, "swapUsageBytes" | "swapBytes" | "pids">,
+  stats: CgroupStats,
+): Pick<ContainerUsage, "swap" | "pids"> {
+  const availableBytes =
+    swapBytes !== undefined && swapUsageBytes !== undefined ? swapBytes - swapUsageBytes : undefined;
+  return {
+    ...(swapUsageBytes !== undefined && {
+      swap: {
+        usageBytes: swapUsageBytes,
+        ...(availableBytes !== undefined && { availableBytes: availableBytes > 0n ? availableBytes : 0n }),
+      },
+    }),
+    ...(stats.pids !== undefined && {
+      pids: { current: stats.pids, ...(pids !== undefined && { limit: pids }) },
+    }),
+  };
 }
 
 async function readPressure(cgroup: string): Promise<ContainerUsage["pressure"]> {

@@ -7,12 +7,18 @@ import { type CgroupDetails, cgroupDetails, cgroupLimits } from "@crib/linux";
 import type { ContainerRecord } from "../containers/types.ts";
 import { cgroupDirectoryOf } from "./cgroup-directory.ts";
 import { processDetails } from "./process-details.ts";
+import type { TaskMetrics } from "./task-metrics.ts";
 import type { UsageDetails } from "./types.ts";
 
-/** What only monitoring asks of a running container. NotFound for one that does not run. */
-export async function usageDetails(record: ContainerRecord, rootDir: string): Promise<UsageDetails> {
+/** What only monitoring asks of a running container; `metrics` for one whose cgroup is not on this host. NotFound for one that does not run. */
+export async function usageDetails(
+  record: ContainerRecord,
+  rootDir: string,
+  metrics?: TaskMetrics,
+): Promise<UsageDetails> {
   const { id, plan, state, facts } = record;
   if (state !== "running") throw new StatusError(Code.NotFound, `container "${id}": it does not run`);
+  if (metrics) return { ...metrics.details, filesystem: await fileSystem(rootDir) };
   const cgroup = cgroupDirectoryOf(plan.cgroupPath);
   const [details, { oomKills }, processes, filesystem] = await Promise.all([
     cgroupDetails(cgroup),

@@ -156,6 +156,7 @@ async function openServer({ config, daemon, streaming, gate, reloader, log }: Se
         snapshots: daemon.snapshots,
         rootDir: config.root,
         cgroupDriver: config.runtime.cgroupDriver,
+        taskServices: daemon.services,
         log,
       }),
       config: () => reloader.config,
