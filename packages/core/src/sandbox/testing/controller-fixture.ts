@@ -19,7 +19,7 @@ export interface ControllerFixture extends AsyncDisposable {
    * controller's code.
    */
   leftovers(sandbox: Sandbox): Promise<readonly string[]>;
-  /** The process that the controller asks for this sandbox, where there is one. Absent: nothing is tested that needs it. */
+  /** The process that the controller asks for this sandbox, where there is one. */
   readonly peer?: ControllerPeer;
 }
 
@@ -27,6 +27,8 @@ export interface ControllerFixture extends AsyncDisposable {
 export interface ControllerPeer {
   /** Kills it, and nothing else; settles once it is gone. */
   kill(sandbox: Sandbox): Promise<void>;
+  /** Starts it again, where the controller does not: until then nobody can end its sandboxes. */
+  revive?(): Promise<void>;
   /** Stops it as SIGSTOP does; disposing of the answer lets a peer that is still there go on. */
   freeze(sandbox: Sandbox): Promise<Disposable>;
 }
@@ -35,7 +37,7 @@ export interface ControllerPeer {
 export interface ControllerSuiteOptions extends TestOptions {
   /** Whether the boundary has a process, so that it can end by itself. */
   readonly hasProcess: boolean;
-  /** What becomes of a ready sandbox whose peer was killed. Default `exited`. */
+  /** What becomes of a ready sandbox whose peer was killed. Absent: the fixture has no peer, and nothing is tested that needs one. */
   readonly withoutPeer?: "exited" | "pending";
 }
 

@@ -5,6 +5,7 @@ import { Code } from "@crib/errdefs";
 import type { NamespacePaths } from "@crib/sandboxer";
 
 import { type ControllerFixture, type ControllerSuiteOptions, grace, type Promising } from "./controller-fixture.ts";
+import { lostPeerPromises } from "./lost-peer-promises.ts";
 import { peerPromises } from "./peer-promises.ts";
 
 export type { ControllerFixture, ControllerPeer, ControllerSuiteOptions } from "./controller-fixture.ts";
@@ -282,6 +283,7 @@ export function controllerSuite(
       deepEqual(await fixture.leftovers(sandbox), []);
     });
 
-    peerPromises(promise, options);
+    if (options.withoutPeer === "exited") peerPromises(promise);
+    if (options.withoutPeer === "pending") lostPeerPromises(promise);
   });
 }

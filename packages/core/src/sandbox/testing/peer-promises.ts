@@ -4,24 +4,11 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Sandbox } from "@crib/sandboxer";
 
-import {
-  type ControllerFixture,
-  type ControllerPeer,
-  type ControllerSuiteOptions,
-  grace,
-  type Promising,
-} from "./controller-fixture.ts";
+import { type ControllerFixture, type ControllerPeer, grace, type Promising } from "./controller-fixture.ts";
 
-/** What holds where another process does the work: it may die, or hang, at any time. */
-export function peerPromises(promise: Promising, { withoutPeer = "exited" }: ControllerSuiteOptions): void {
-  const withPeer: (name: string, body: (it: PeerCase, t: TestContext) => Promise<void>) => void = (name, body) =>
-    promise(name, async (fixture, t) => {
-      const { peer } = fixture;
-      if (peer === undefined) return t.skip("no peer");
-      const sandbox = await fixture.sandbox();
-      await fixture.controller.create(sandbox, t.signal);
-      await body({ fixture, peer, sandbox }, t);
-    });
+/** What holds where another process holds a sandbox, and its death is the sandbox's: it may die, or hang, at any time. */
+export function peerPromises(promise: Promising): void {
+  const withPeer = casesWithPeer(promise);
 
   withPeer("a peer that dies before the start fails it, and leaves nothing", async ({ fixture, peer, sandbox }, t) => {
     const { controller } = fixture;
@@ -32,7 +19,7 @@ export function peerPromises(promise: Promising, { withoutPeer = "exited" }: Con
     deepEqual(await fixture.leftovers(sandbox), []);
   });
 
-  withPeer(`a ready sandbox whose peer dies is ${withoutPeer} at once`, async ({ fixture, peer, sandbox }, t) => {
+  withPeer("a ready sandbox whose peer dies is exited at once", async ({ fixture, peer, sandbox }, t) => {
     const { controller } = fixture;
     await controller.start(sandbox.id, t.signal);
     const wait = controller.wait(sandbox.id, t.signal);
@@ -40,9 +27,9 @@ export function peerPromises(promise: Promising, { withoutPeer = "exited" }: Con
     const end = performance.now() + 1_000;
     const state = async (): Promise<string> =>
       (await controller.status(sandbox.id, { verbose: false }, t.signal)).state;
-    while ((await state()) !== withoutPeer && performance.now() < end) await delay(10);
-    equal(await state(), withoutPeer);
-    if (withoutPeer === "exited") notEqual((await wait).exitCode, 0);
+    while ((await state()) !== "exited" && performance.now() < end) await delay(10);
+    equal(await state(), "exited");
+    notEqual((await wait).exitCode, 0);
     await controller.stop(sandbox.id, grace, t.signal);
     await controller.shutdown(sandbox.id, t.signal);
     await wait;
@@ -74,8 +61,22 @@ export function peerPromises(promise: Promising, { withoutPeer = "exited" }: Con
   });
 }
 
+/** Makes tests of promises that need a peer: each gets a sandbox that was created. */
+export function casesWithPeer(
+  promise: Promising,
+): (name: string, body: (it: PeerCase, t: TestContext) => Promise<void>) => void {
+  return (name, body) =>
+    promise(name, async (fixture, t) => {
+      const { peer } = fixture;
+      if (peer === undefined) throw new Error("the fixture has no peer");
+      const sandbox = await fixture.sandbox();
+      await fixture.controller.create(sandbox, t.signal);
+      await body({ fixture, peer, sandbox }, t);
+    });
+}
+
 /** A sandbox that was created, and the peer behind it. */
-interface PeerCase {
+export interface PeerCase {
   readonly fixture: ControllerFixture;
   readonly peer: ControllerPeer;
   readonly sandbox: Sandbox;

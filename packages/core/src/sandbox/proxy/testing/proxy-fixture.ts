@@ -5,10 +5,12 @@ import { join } from "node:path";
 
 import type { Sandbox } from "@crib/sandboxer";
 
-import type { ControllerFixture } from "../../testing/controller-suite.ts";
+import type { ControllerFixture, ControllerPeer } from "../../testing/controller-suite.ts";
 import { createProxyController } from "../controller.ts";
 import type { ProxyBudgets, ProxyController, SandboxerConfig } from "../types.ts";
-import { FakeSandboxer, type FakeSandboxerOptions } from "./fake-sandboxer.ts";
+import { FakeSandboxer, type FakeSandboxerOptions, hang } from "./fake-sandboxer.ts";
+
+const methods = ["create", "start", "platform", "stop", "wait", "status", "shutdown", "metrics", "update"];
 
 /** What a fixture varies. */
 export interface ProxyFixtureOptions extends FakeSandboxerOptions {
@@ -23,6 +25,14 @@ export class ProxyFixture implements ControllerFixture {
   /** Lines of the log: message and fields. */
   readonly log: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
   controller: ProxyController;
+  readonly peer: ControllerPeer = {
+    kill: () => this.fake.down(),
+    revive: () => this.fake.up(),
+    freeze: async () => {
+      this.fake.faults = Object.fromEntries(methods.map((method) => [method, hang]));
+      return { [Symbol.dispose]: () => (this.fake.faults = {}) };
+    },
+  };
   readonly #options: ProxyFixtureOptions;
 
   constructor(dir: string, options: ProxyFixtureOptions) {
