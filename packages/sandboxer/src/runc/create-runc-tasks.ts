@@ -11,6 +11,7 @@ import { taskMetrics } from "./metrics/task-metrics.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolve-options.ts";
 import { createTask } from "./tasks/create-task.ts";
 import { listPids } from "./tasks/list-pids.ts";
+import { OomWatch } from "./tasks/oom-watch.ts";
 import { type ProcessExit, statusOf } from "./tasks/process-state.ts";
 import type { RuncTask } from "./tasks/runc-task.ts";
 import { readProcessSpec, startExec } from "./tasks/start-exec.ts";
@@ -41,9 +42,12 @@ class TasksOfRuntime implements RuncTasks {
   /** OCI processes of execs that have not been started. */
   readonly #specs = new WeakMap<TaskProcess, string>();
   readonly #disposed = new AbortController();
+  readonly #oom: OomWatch | undefined;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
+    const { onEvent, log } = options;
+    this.#oom = onEvent && new OomWatch((id) => onEvent({ kind: "oom", id }), log);
   }
 
   get size(): number {
@@ -60,6 +64,7 @@ class TasksOfRuntime implements RuncTasks {
     try {
       const task = await createTask(this.#options, request, AbortSignal.any([signal, this.#disposed.signal]));
       this.#tasks.set(id, task);
+      if (task.parts.cgroup !== undefined) this.#oom?.add(id, task.parts.cgroup);
       void this.#announce(task.parts.init, id, "");
       return { pid: task.parts.init.pid };
     } finally {
@@ -92,7 +97,10 @@ class TasksOfRuntime implements RuncTasks {
     const task = this.#get(id);
     const { pid } = task.process(execId);
     if (execId !== "") return { pid, ...exitFields(await task.deleteExec(execId)) };
+    // The count goes with the container.
+    await this.#oom?.check(id);
     const exit = await task.delete();
+    this.#oom?.remove(id);
     this.#tasks.delete(id);
     return { pid, ...exitFields(exit) };
   }
@@ -177,6 +185,7 @@ class TasksOfRuntime implements RuncTasks {
     this.#disposed.abort(new StatusError(Code.Unavailable, "serving tasks: the service has ended"));
     const tasks = [...this.#tasks.values()];
     this.#tasks.clear();
+    this.#oom?.[Symbol.dispose]();
     for (const task of tasks) task.release();
     if (this.#options.onDispose === "leave") return;
     const ends = await Promise.allSettled(tasks.map((task) => cleanUpRuncTask(this.#options, task.id)));
@@ -191,7 +200,8 @@ class TasksOfRuntime implements RuncTasks {
 
   async #announce(process: TaskProcess, id: string, execId: string): Promise<void> {
     const { exitStatus, exitedAt } = await process.exited;
-    this.#options.onEvent({ kind: "exit", id, execId, pid: process.pid, exitStatus, exitedAt });
+    await this.#oom?.check(id);
+    this.#options.onEvent?.({ kind: "exit", id, execId, pid: process.pid, exitStatus, exitedAt });
   }
 }
 

@@ -3,7 +3,8 @@ import { Code, StatusError } from "@crib/errdefs";
 import type { RuncTasksOptions } from "./types.ts";
 
 /** The options with their defaults. */
-export type ResolvedOptions = Required<Omit<RuncTasksOptions, "binary">> & Pick<RuncTasksOptions, "binary">;
+export type ResolvedOptions = Required<Omit<RuncTasksOptions, "binary" | "onEvent">> &
+  Pick<RuncTasksOptions, "binary" | "onEvent">;
 
 /** Sockets for terminals lie below it, and the path of a socket has at most 107 bytes, unix(7). */
 const maximumStateDirBytes = 80;
@@ -22,7 +23,6 @@ export function resolveOptions(options: RuncTasksOptions): ResolvedOptions {
     systemdCgroup: false,
     callTimeoutMs: 60_000,
     onDispose: "leave",
-    onEvent: () => undefined,
     log: () => undefined,
     ...options,
   };

@@ -22,6 +22,7 @@ interface Creation {
   readonly directory: string;
   readonly runtime: OciRuntime;
   readonly init: TaskProcess;
+  readonly cgroupsPath: string | undefined;
 }
 
 /**
@@ -44,21 +45,21 @@ export async function createTask(
   const directory = taskDirectory(options, id);
   const runtime = new OciRuntime(settings, { id, directory, timeoutMs: options.callTimeoutMs });
   const init = new TaskProcess(`task "${id}"`, request);
-  const ownsPids = hasOwnPids(bundle);
+  const { ownsPids, cgroupsPath } = readSpec(bundle);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => undoCreate(options, id));
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  await build({ request, directory, runtime, init }, signal);
+  await build({ request, directory, runtime, init, cgroupsPath }, signal);
   undo.move();
   const cgroup = containerCgroup(init.pid);
   const parts = { id, bundle, directory, runtime, init, ownsPids, cgroup, mountsRootfs: request.rootfs.length > 0 };
   return new RuncTask(parts, options.log);
 }
 
-async function build({ request, directory, runtime, init }: Creation, signal: AbortSignal): Promise<void> {
+async function build({ request, directory, runtime, init, cgroupsPath }: Creation, signal: AbortSignal): Promise<void> {
   const { bundle, rootfs } = request;
   const { binary, root, systemdCgroup } = runtime.settings;
-  const record = { bundle, binary, root, systemdCgroup, mountsRootfs: rootfs.length > 0 };
+  const record = { bundle, binary, root, systemdCgroup, mountsRootfs: rootfs.length > 0, cgroupsPath };
   writeTaskRecord(directory, { ...record, pid: 0 });
   await mountRootfs(rootfs, bundle);
   using streams = new DisposableStack();
@@ -79,14 +80,19 @@ async function undoCreate(options: ResolvedOptions, id: string): Promise<void> {
   }
 }
 
-/** As containerd's shim decides it: a pid namespace that is made, not joined. */
-function hasOwnPids(bundle: string): boolean {
+/** What has to be known of a bundle's spec: whether it makes a pid namespace, as containerd's shim decides it, and its cgroup. */
+function readSpec(bundle: string): { readonly ownsPids: boolean; readonly cgroupsPath: string | undefined } {
   const file = join(bundle, "config.json");
   try {
-    const spec = JSON.parse(readFileSync(file, "utf8")) as {
-      readonly linux?: { readonly namespaces?: readonly { readonly type?: unknown; readonly path?: unknown }[] };
+    const { linux } = JSON.parse(readFileSync(file, "utf8")) as {
+      readonly linux?: {
+        readonly namespaces?: readonly { readonly type?: unknown; readonly path?: unknown }[];
+        readonly cgroupsPath?: unknown;
+      };
     };
-    return (spec.linux?.namespaces ?? []).some(({ type, path = "" }) => type === "pid" && path === "");
+    const ownsPids = (linux?.namespaces ?? []).some(({ type, path = "" }) => type === "pid" && path === "");
+    const { cgroupsPath = "" } = linux ?? {};
+    return { ownsPids, cgroupsPath: typeof cgroupsPath === "string" && cgroupsPath !== "" ? cgroupsPath : undefined };
   } catch (error) {
     if (error instanceof SyntaxError) {
       throw new StatusError(Code.InvalidArgument, `reading "${file}": ${error.message}`, { cause: error });

@@ -65,6 +65,17 @@ test("stats are those of the container's cgroup, in the machine's version", need
   await rejects(read(), { code: Code.NotFound });
 });
 
+test("a process that the kernel kills for memory is told of", needsRunc, async (t) => {
+  const events: string[] = [];
+  const runc = RuncFixture.open(t, { onEvent: ({ kind, id }) => events.push(`${kind} ${id}`) });
+  const resources = { memory: { limit: 16 * mebibyte, swap: 16 * mebibyte } };
+  const script = "x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done";
+  await runc.run("a", { args: ["sh", "-c", script], linux: { resources } });
+  equal(await runc.wait("a"), 137);
+  await runc.delete("a");
+  deepEqual(events, ["oom a", "exit a"]);
+});
+
 test("an update changes limits, and one that cannot be says why", needsRunc, async (t) => {
   const runc = RuncFixture.open(t);
   await runc.run("a", { linux: { resources: { memory: { limit: 64 * mebibyte } } } });

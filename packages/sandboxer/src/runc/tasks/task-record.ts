@@ -14,6 +14,8 @@ export interface TaskRecord {
   readonly systemdCgroup: boolean;
   /** Whether the service mounted the root file system. */
   readonly mountsRootfs: boolean;
+  /** As the OCI spec names it; absent where the runtime chooses. */
+  readonly cgroupsPath?: string | undefined;
   /** The init process; 0 until it is there. */
   readonly pid: number;
 }

@@ -31,6 +31,7 @@ import {
 import { createRuncTasks } from "../create-runc-tasks.ts";
 import type { RuncTasks, RuncTasksOptions } from "../types.ts";
 import { busybox } from "./needs-runc.ts";
+import { until } from "./until.ts";
 
 /** What a test says of a container. */
 export interface TestContainer {
@@ -161,8 +162,10 @@ export class RuncFixture {
     await this.tasks.closeIO(create(CloseIORequestSchema, { id, execId, stdin: true }), this.call);
   }
 
-  /** What a removed task must not leave: mounts, files, cgroups, zombies. */
+  /** What a removed task must not leave: mounts, files, cgroups. Zombies are waited for. */
   async leftovers(): Promise<readonly string[]> {
+    // Those that nobody waits for are reaped a moment later.
+    await until("zombies are reaped", () => zombies().length === 0);
     const mounts = (await mountsUnder(this.directory)).map(({ mountPoint }) => `mount ${mountPoint}`);
     const names = (path: string): readonly string[] => readdirSync(path).map((name) => `${path}/${name}`);
     const files = [...names(join(this.options.stateDir)).flatMap(names), ...namesIfThere(this.options.root)];
@@ -170,7 +173,7 @@ export class RuncFixture {
     for (const path of [...this.#ids].map((id) => `${this.cgroup}/${id}`)) {
       if (await cgroupExists(path)) cgroups.push(`cgroup ${path}`);
     }
-    return [...mounts, ...files, ...cgroups, ...zombies()];
+    return [...mounts, ...files, ...cgroups];
   }
 
   #spec(id: string, container: TestContainer): object {
