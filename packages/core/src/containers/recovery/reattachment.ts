@@ -5,7 +5,8 @@ import { Status } from "@crib/wire/task";
 import { endLeftExecs } from "../../exec/end-left-execs.ts";
 import { Budget, waitFor } from "../../flow/budget.ts";
 import type { StepLog } from "../../sandbox/steps/types.ts";
-import { identityOf, toKernelIdentity } from "../../tasks/process-identity.ts";
+import { toKernelIdentity } from "../../tasks/process-identity.ts";
+import { taskProcess } from "../../tasks/task-process.ts";
 import type { TaskService } from "../../tasks/types.ts";
 import type { ContainerLife } from "../container-life.ts";
 import type { ContainerRows } from "../container-rows.ts";
@@ -102,7 +103,8 @@ export class Reattachment {
       await this.#endExecs(record, service, signal);
       if (!isRunning) return void life.end(id, taskEnd({ exitStatus, exitedAt })).catch(() => {}); // kept with the row
       if (record.state === "starting") {
-        const process = record.facts.process ?? identityOf(pid);
+        const identify = rows.deps.taskProcess ?? taskProcess;
+        const process = record.facts.process ?? identify(service, pid, id);
         const startedAt = record.facts.startedAt ?? new Date().toISOString();
         await life.settleRunning(id, { startedAt, ...(process && { process }) });
       }
