@@ -117,6 +117,15 @@ test("what pods use stays, until they are gone", async () => {
   deepEqual((await reloader.reload()).changed, ['sandboxer "vmm": removed', 'runtime handler "vm": removed']);
 });
 
+test("pods that have waited for a sandboxer are named when it comes", async () => {
+  await using scene = await Scene.open(plain);
+  scene.pods = [{ name: "vm", controller: "vmm" }];
+  scene.write(plain + vmm);
+  const { changed, kept } = await scene.reloader.reload();
+  deepEqual(changed, ['sandboxer "vmm": added']);
+  deepEqual(kept, ['sandboxer "vmm": a pod uses it, not taken up again until crib is started again']);
+});
+
 test("a pod that is begun while the rest of a reload is made ready keeps its handler and its controller", async () => {
   await using scene = await Scene.open(plain + vmm + vm);
   scene.write(plain);

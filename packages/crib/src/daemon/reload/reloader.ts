@@ -120,11 +120,13 @@ export class Reloader {
     const { controllers } = this.#parts;
     for (const { name, now, kind } of entryChanges(controllers.sandboxers, sandboxers)) {
       const what = `sandboxer "${name}"`;
-      const users = kind === "added" ? 0 : this.#users("controller", name);
-      if (users > 0) {
+      const users = this.#users("controller", name);
+      if (users > 0 && kind !== "added") {
         kept.push(`${what}: not ${kind}, ${usedBy(users)}`);
         continue;
       }
+      // They have waited for it since the start, and nothing is known of them.
+      if (users > 0) kept.push(`${what}: ${usedBy(users)}, not taken up again until crib is started again`);
       if (now) controllers.open(now);
       else controllers.remove(name);
       changed.push(`${what}: ${kind}`);
