@@ -37,7 +37,7 @@ class ShimsOfDaemon implements Shims {
   readonly #open = new Map<string, OpenShim>();
   readonly #launchedLogs = new Map<string, ShimLog>();
   readonly #turns = new Turns();
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(context: ShimsContext) {
     this.#context = context;
@@ -70,8 +70,7 @@ class ShimsOfDaemon implements Shims {
   async recall(id: string, signal: AbortSignal): Promise<LaunchedShim> {
     checkTaskId(id);
     return await this.#turns.take(id, async () => {
-      signal.throwIfAborted();
-      if (this.#isClosed) throw new StatusError(Code.Canceled, `recalling the shim of "${id}": the daemon ends`);
+      this.#refuseIfOver(`recalling the shim of "${id}"`, signal);
       const { stateDir, log } = this.#context;
       const [endpoint, record] = [await readBootstrap(stateDir, id), await this.#record(id, "recalling")];
       if (!this.#launchedLogs.has(id)) {
@@ -97,8 +96,7 @@ class ShimsOfDaemon implements Shims {
   async open(id: string, signal: AbortSignal): Promise<Shim> {
     checkTaskId(id);
     return await this.#turns.take(id, async () => {
-      signal.throwIfAborted();
-      if (this.#isClosed) throw new StatusError(Code.Canceled, `opening the shim of "${id}": the daemon ends`);
+      this.#refuseIfOver(`opening the shim of "${id}"`, signal);
       return this.#open.get(id)?.shim ?? (await this.#reopen(id, signal));
     });
   }
@@ -110,6 +108,7 @@ class ShimsOfDaemon implements Shims {
   async kill(id: string, signal: AbortSignal): Promise<void> {
     checkTaskId(id);
     await this.#turns.take(id, async () => {
+      this.#refuseIfOver(`killing the shim of "${id}"`, signal);
       const { stateDir, instance, budgets } = this.#context;
       const process = (await readShimRecord(stateDir, id))?.process;
       if (process !== undefined) await killProcess(process, budgets.kill, signal);
@@ -125,6 +124,10 @@ class ShimsOfDaemon implements Shims {
       await removeShim(this.#context, id, open?.connection, signal, end);
       this.#closeLog(id);
     });
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   async list(): Promise<readonly string[]> {
@@ -158,10 +161,15 @@ class ShimsOfDaemon implements Shims {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort(new StatusError(Code.Canceled, "the daemon ends"));
     for (const { connection } of this.#open.values()) void connection.client.close();
     this.#open.clear();
     for (const id of this.#launchedLogs.keys()) this.#closeLog(id);
+  }
+
+  #refuseIfOver(doing: string, signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (this.closing.aborted) throw new StatusError(Code.Canceled, `${doing}: the daemon ends`);
   }
 
   /** Makes the bundle and does the rest in it; when that fails, all of it is taken back. */
@@ -173,8 +181,7 @@ class ShimsOfDaemon implements Shims {
     const { id } = request;
     checkTaskId(id);
     return await this.#turns.take(id, async () => {
-      signal.throwIfAborted();
-      if (this.#isClosed) throw new StatusError(Code.Canceled, `starting the shim of "${id}": the daemon ends`);
+      this.#refuseIfOver(`starting the shim of "${id}"`, signal);
       const record = await this.#plan(request);
       await createBundle(this.#context.stateDir, id, request.specJson);
       try {
@@ -197,7 +204,7 @@ class ShimsOfDaemon implements Shims {
 
   #launched(id: string, record: ShimRecord, endpoint: TaskEndpoint): LaunchedShim {
     // One that was on its way when the daemon ended: the next daemon recalls it.
-    if (this.#isClosed) this.#closeLog(id);
+    if (this.closing.aborted) this.#closeLog(id);
     return { id, bundle: this.bundle(id), endpoint, runtimeType: record.runtimeType, binary: record.binary };
   }
 
@@ -250,7 +257,7 @@ class ShimsOfDaemon implements Shims {
     };
     const open = { shim, connection, log };
     // One that was on its way when the daemon ended: the next daemon opens it.
-    if (this.#isClosed) void client.close();
+    if (this.closing.aborted) void client.close();
     else this.#open.set(id, open);
     void this.#noteLoss(open);
     return shim;

@@ -180,6 +180,8 @@ export interface Shims {
   bundle(id: string): string;
   /** Closes the connections and leaves the shims running: the daemon ends. */
   close(): void;
+  /** Aborted by `close`, for those who have connections of their own to shims that were launched. */
+  readonly closing: AbortSignal;
 }
 
 /** Overrides the deadline of one call, in milliseconds; Infinity is none. */

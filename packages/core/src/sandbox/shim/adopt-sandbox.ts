@@ -1,6 +1,8 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
+import { isProcessAlive } from "@crib/linux";
 
 import { Budget } from "../../flow/budget.ts";
+import { toKernelIdentity } from "../../tasks/index.ts";
 import type { PodShims } from "./pod-shims.ts";
 import type { SandboxClient } from "./sandbox-client.ts";
 import type { ShimPod } from "./shim-pod.ts";
@@ -9,6 +11,9 @@ import { settleByStatus } from "./watch-sandbox.ts";
 
 /** Milliseconds for a shim of an earlier daemon to answer: all pods of a start together have five seconds. */
 const adoptMs = 4_000;
+
+/** Milliseconds for a shim to notice the end of a process. */
+const noticeMs = 1_000;
 
 /**
  * Finds the shim of a pod that an earlier daemon started, and asks whether it lives and its sandbox runs; one that has ended settles
@@ -26,8 +31,18 @@ export async function adoptSandbox(
   if (pod.link === undefined) throw new StatusError(Code.NotFound, `adopting sandbox "${id}": it has no shim`);
   const client = await shims.client(pod, budget.signal);
   await ping(client, id, budget.signal);
-  await settleByStatus({ id, exit, statusMs: budgets.other }, client, undefined, budget.signal);
+  const asked = { id, exit, statusMs: budgets.other };
+  if (!(await settleByStatus(asked, client, undefined, budget.signal)) && hasEnded(pod)) {
+    // Its process has just ended, and the shim has yet to notice.
+    const end = client.call("waitSandbox", { sandboxId: id }, { signal: budget.signal, timeoutMs: noticeMs });
+    const answer = await end.catch(() => undefined); // the status tells, whatever became of the wait
+    await settleByStatus(asked, client, answer, budget.signal);
+  }
   budget.signal.throwIfAborted();
+}
+
+function hasEnded({ process }: ShimPod): boolean {
+  return process !== undefined && !isProcessAlive(toKernelIdentity(process));
 }
 
 /** Any answer is one of a shim that lives. */

@@ -50,8 +50,8 @@ export async function stopSandbox(
 }
 
 /**
- * Has the shim free everything and end. True when it is known to have ended; false when it cannot be asked: nobody listens, or it is still
- * at work on what was given up.
+ * Has the shim free everything and end. True when it is known to have done so; false when it cannot be asked, nobody listens or it is still
+ * at work on what was given up, and when its answer is lost.
  */
 export async function shutdownSandbox(
   { id, link, budgets }: Omit<SandboxEnd, "exit">,
@@ -70,8 +70,9 @@ export async function shutdownSandbox(
   try {
     await client.call("shutdownSandbox", { sandboxId: id }, { signal, timeoutMs: budgets.shutdown });
   } catch (error) {
-    // One that obeys may be gone before its answer has been read; one that has no such sandbox has nothing to free.
-    if (!hasCode(error, Code.Unavailable) && !hasCode(error, Code.NotFound)) throw error;
+    // One that has no such sandbox has nothing to free. One whose connection is lost may have died before it freed anything.
+    if (hasCode(error, Code.Unavailable)) return false;
+    if (!hasCode(error, Code.NotFound)) throw error;
   }
   if (server !== undefined) {
     await waitProcessGone(toKernelIdentity(server), { timeoutMs: budgets.shutdown, signal });

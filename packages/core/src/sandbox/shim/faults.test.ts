@@ -145,8 +145,10 @@ suite("shims of other kinds", { concurrency: 4 }, () => {
     await fixture.controller.create(sandbox, t.signal);
     const { process, namespaces, spec } = await fixture.controller.start(id, t.signal);
     equal(process, undefined);
-    ok(namespaces.ipc?.startsWith("/proc/") && namespaces.uts?.startsWith("/proc/"));
-    ok(namespaces.ipc !== undefined && spec?.includes(namespaces.ipc));
+    for (const kind of ["ipc", "uts"] as const) {
+      equal(namespaces[kind], `${fixture.shims.bundle(id)}/${kind}.ns`);
+      ok(spec?.includes(namespaces[kind]));
+    }
     await end(it, t);
   });
 

@@ -100,7 +100,7 @@ export class PodShims {
     try {
       await this.kill(pod, pod.leaving.signal);
     } catch (error) {
-      if (pod.leaving.signal.aborted) return;
+      if (pod.leaving.signal.aborted || this.#options.shims.closing.aborted) return;
       const fields = { sandboxId: pod.id, error: (error as Error).message };
       this.#options.log("error", "orphans of a dead shim are left", fields);
     }
@@ -131,7 +131,8 @@ export class PodShims {
   }
 
   #link({ id, endpoint }: { readonly id: string; readonly endpoint: TaskEndpoint }): ShimLink {
-    return new ShimLink({ id, endpoint, namespace: this.#options.namespace ?? "k8s.io", connectMs });
+    const { namespace = "k8s.io", shims } = this.#options;
+    return new ShimLink({ id, endpoint, namespace, connectMs, closing: shims.closing });
   }
 
   async #createIn(shim: LaunchedShim, sandbox: Sandbox, link: ShimLink, signal: AbortSignal): Promise<void> {

@@ -10,6 +10,8 @@ export interface ShimLinkOptions {
   readonly endpoint: TaskEndpoint;
   readonly namespace: string;
   readonly connectMs: number;
+  /** Aborted when the daemon ends. */
+  readonly closing: AbortSignal;
 }
 
 /** The way to the shim of one sandbox: one connection for all callers, dialled again when it was lost. */
@@ -19,10 +21,12 @@ export class ShimLink {
   #client: Promise<SandboxClient> | undefined;
   #current: SandboxClient | undefined;
   #isClosed = false;
+  readonly #leave = (): void => this.close();
 
   constructor(options: ShimLinkOptions) {
     this.#options = options;
     this.endpoint = options.endpoint;
+    options.closing.addEventListener("abort", this.#leave, { once: true });
   }
 
   /** Whether the shim may be at work on a call that was given up. */
@@ -32,7 +36,7 @@ export class ShimLink {
 
   /** The open connection or a new one. NotFound when nobody listens any more; Canceled after `close`. */
   async open(signal: AbortSignal): Promise<SandboxClient> {
-    if (this.#isClosed) {
+    if (this.#isClosed || this.#options.closing.aborted) {
       throw new StatusError(Code.Canceled, `connecting to the shim of sandbox "${this.#options.id}": it is left`);
     }
     this.#client ??= this.#dial();
@@ -42,12 +46,13 @@ export class ShimLink {
   /** Leaves the shim. Repeating it is harmless. */
   close(): void {
     this.#isClosed = true;
+    this.#options.closing.removeEventListener("abort", this.#leave);
     void this.#current?.close();
   }
 
   #dial(): Promise<SandboxClient> {
-    const { connectMs, ...dial } = this.#options;
-    const client = dialSandbox({ ...dial, timeoutMs: connectMs }, new AbortController().signal);
+    const { connectMs, closing, ...dial } = this.#options;
+    const client = dialSandbox({ ...dial, timeoutMs: connectMs }, closing);
     const forget = (): void => {
       if (this.#client === client) this.#client = undefined;
     };

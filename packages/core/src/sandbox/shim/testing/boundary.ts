@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Code, StatusError } from "@crib/errdefs";
@@ -23,9 +24,9 @@ export class Boundary {
   constructor(sandbox: Sandbox, isBare: boolean) {
     this.#sandbox = sandbox;
     this.#isBare = isBare;
-    const { promise, resolve } = Promise.withResolvers<BoundaryExit>();
+    const { promise, resolve: settle } = Promise.withResolvers<BoundaryExit>();
     this.exit = promise;
-    this.#settle = resolve;
+    this.#settle = settle;
   }
 
   /** 0 before the start and after the end. */
@@ -63,8 +64,14 @@ export class Boundary {
     await this.exit;
   }
 
-  namespaces(): readonly { readonly type: string; readonly path: string }[] {
-    return ["ipc", "uts"].map((type) => ({ type, path: `/proc/${this.pid}/ns/${type}` }));
+  /** Keeps the namespaces as files in the bundle, which go with it, and tells where. */
+  keepNamespaces(): readonly { readonly type: string; readonly path: string }[] {
+    return ["ipc", "uts"].map((type) => {
+      const path = resolve(`${type}.ns`);
+      writeFileSync(path, "");
+      execFileSync("mount", ["--bind", `/proc/${this.pid}/ns/${type}`, path]);
+      return { type, path };
+    });
   }
 }
 

@@ -39,7 +39,7 @@ async function behave<T>(method: SandboxMethod, id: string, good: () => T | Prom
 const pid = (): number => faults.pid ?? boundary.pid;
 const jsonSpec = (): { typeUrl: string; value: Uint8Array<ArrayBuffer> } => ({
   typeUrl: "types.containerd.io/opencontainers/runtime-spec/1/Spec",
-  value: Uint8Array.from(Buffer.from(JSON.stringify({ linux: { namespaces: boundary.namespaces() } }))),
+  value: Uint8Array.from(Buffer.from(JSON.stringify({ linux: { namespaces: boundary.keepNamespaces() } }))),
 });
 
 const handlers: ServiceHandlers<typeof Sandbox> = {

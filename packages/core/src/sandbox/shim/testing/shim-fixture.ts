@@ -11,13 +11,14 @@ import {
   killCgroup,
   pinNamespaces,
   processIdentity,
+  readMounts,
   removeCgroup,
   unpinNamespace,
   waitProcessGone,
 } from "@crib/linux";
 import type { Sandbox, SandboxController } from "@crib/sandboxer";
 
-import { createShims, type Shims, type TaskLog } from "../../../tasks/index.ts";
+import { createShims, shimSocketPath, type Shims, type TaskLog } from "../../../tasks/index.ts";
 import type { ControllerFixture, ControllerPeer } from "../../testing/controller-suite.ts";
 import type { RuntimeHandler } from "../../types.ts";
 import { createShimController } from "../controller.ts";
@@ -29,6 +30,10 @@ export interface ShimFixtureOptions {
   readonly faults?: ShimFaults;
   /** Absolute path of another shim than the test's own. */
   readonly runtimePath?: string;
+  /** Whether the boundary has a process; else the shim itself is all that can be taken away. Default true. */
+  readonly hasBoundary?: boolean;
+  /** What all sandboxes have beside the usual. */
+  readonly change?: Partial<Sandbox>;
   readonly budgets?: Partial<ShimControllerBudgets>;
   readonly log?: TaskLog;
 }
@@ -47,7 +52,7 @@ const shimScript = `#!/bin/sh
 for action; do :; done
 [ "$action" = start ] || exit 0
 mkfifo answer
-NODE_COMPILE_CACHE="${cacheDir}" setsid "${process.execPath}" "${serverProgram}" </dev/null >/dev/null 2>server.err &
+NODE_COMPILE_CACHE="${cacheDir}" setsid "${process.execPath}" "${serverProgram}" serve </dev/null >/dev/null 2>server.err &
 exec cat answer
 `;
 
@@ -153,6 +158,7 @@ export class ShimFixture implements ControllerFixture {
       stateDir,
       shmPath: `${stateDir}/shm`,
       config: new Uint8Array(),
+      ...this.#options.change,
       ...change,
     };
     this.#sandboxes.push(sandbox);
@@ -168,14 +174,16 @@ export class ShimFixture implements ControllerFixture {
   /** The server of the sandbox's shim. */
   async server({ id }: Sandbox): Promise<{ readonly pid: number; readonly startTime: bigint }> {
     const marked = await findProcessesByEnv("CRIB_SHIM", `${this.dir}/${id}`);
-    const server = marked.find(({ cmdline }) => cmdline.some((word) => word.endsWith("fault-shim-server.ts")));
+    const server = marked.find(({ cmdline }) => cmdline.at(-1) === "serve");
     if (server === undefined) throw new Error(`no server of ${id}`);
     return server;
   }
 
   async destroyBoundary(sandbox: Sandbox): Promise<void> {
-    const marked = await findProcessesByEnv("CRIB_SHIM", `${this.dir}/${sandbox.id}`);
-    const boundary = marked.find(({ comm }) => comm === "sleep");
+    if (this.#options.hasBoundary === false) return await this.peer.kill(sandbox);
+    // The first process of the pod's cgroup; its children came later.
+    const [pid = 0] = await cgroupProcesses(sandbox.cgroupPath);
+    const boundary = processIdentity(pid);
     if (boundary === undefined) throw new Error(`no boundary of ${sandbox.id}`);
     process.kill(boundary.pid, "SIGKILL");
     await waitProcessGone(boundary, { timeoutMs: 5_000 });
@@ -187,7 +195,14 @@ export class ShimFixture implements ControllerFixture {
       cgroupProcesses(cgroupPath),
     ]);
     const left = [...new Set([...marked.map(({ pid }) => pid), ...inside])].map((pid) => `process ${pid}`);
-    for (const path of [`${this.dir}/tasks/${id}`, `${this.dir}/tasks/.${id}`]) if (await exists(path)) left.push(path);
+    const socket = shimSocketPath(`${this.dir}/crib.sock`, "k8s.io", id);
+    for (const path of [socket, `${this.dir}/tasks/${id}`, `${this.dir}/tasks/.${id}`]) {
+      if (await exists(path)) left.push(path);
+    }
+    const pins = new Set(this.#pins);
+    for (const { mountPoint } of await readMounts()) {
+      if (mountPoint.includes(id) && !pins.has(mountPoint)) left.push(`mount ${mountPoint}`);
+    }
     return left;
   }
 
