@@ -89,7 +89,10 @@ export interface RuntimeHandler {
   readonly options: Readonly<Record<string, string | number | boolean>>;
   /** `auto`: a pause process only where the PID namespace is shared. */
   readonly pause: "auto" | "always";
-  /** Whether the shim of a pod without pause is started with the pod, not by its first container. Default true. */
+  /**
+   * Whether the shim of a pod without pause is started with the pod, not by its first container, and the tasks of containers are made ahead
+   * of their start. Default true.
+   */
   readonly prestart?: boolean;
   /** CNI configuration directory of this handler; empty: the default one. */
   readonly cniConfDir: string;

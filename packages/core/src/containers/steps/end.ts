@@ -4,6 +4,7 @@ import { StatusError } from "@crib/errdefs";
 import { killCgroup, removeCgroup } from "@crib/linux";
 
 import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
+import { mountRootfs, unmountRootfs } from "./snapshot.ts";
 import { ioDirOf } from "./task.ts";
 import type { ContainerStepContext } from "./types.ts";
 
@@ -69,10 +70,10 @@ async function endTask(context: ContainerStepContext): Promise<boolean> {
   return isDeleted;
 }
 
-async function mountAgain({ plan, deps, signal }: ContainerStepContext): Promise<void> {
-  const target = `${plan.bundleDir}/rootfs`;
-  await deps.snapshots.unmount(target, signal);
-  await deps.snapshots.mount(plan.snapshotKey, target, signal);
+async function mountAgain(context: ContainerStepContext): Promise<void> {
+  const part = { ...context, midpoint: async (): Promise<void> => {} };
+  await unmountRootfs(part);
+  await mountRootfs(part);
 }
 
 /** Closes its streams and removes the FIFOs. */

@@ -80,7 +80,9 @@ export const handler = z.strictObject({
   prestart: z
     .boolean()
     .optional()
-    .describe("Whether the shim of a pod without pause starts with the pod, not with its first container."),
+    .describe(
+      "Whether the shim of a pod without pause starts with the pod, and the task of a container is made before it is started.",
+    ),
   cni_conf_dir: optionalPath.optional().describe('CNI configurations of this handler; "" uses those of [cni].'),
   cni_max_conf_num: count.optional().describe("How many of them a pod is attached to; 0 is all."),
   networks: z
