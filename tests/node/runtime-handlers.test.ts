@@ -54,6 +54,7 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
     config: (lane) => ({
       runtimes: {
         ...broken,
+        choosing: { networks: [lane.bridge, "nowhere"] },
         told: { features: { user_namespaces: true, recursive_read_only_mounts: true } },
         remote: { controller: "away" },
         wrapped: { pause: "always", options: { BinaryName: wrapper(lane) } },
@@ -64,7 +65,7 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
 
   await t.test("Status offers those that can, and tells what is wrong with the others", async () => {
     const { runtimeHandlers, status } = await node.cri.runtime.status({});
-    deepEqual(runtimeHandlers.map(({ name }) => name).toSorted(), ["", "paused", "remote", "runc", "told"]);
+    deepEqual(runtimeHandlers.map(({ name }) => name).toSorted(), ["", "choosing", "paused", "remote", "runc", "told"]);
     ok(status?.conditions.every(({ status }) => status));
     const features = new Map(runtimeHandlers.map((one) => [one.name, one.features]));
     ok(features.get("told")?.userNamespaces && features.get("told")?.recursiveReadOnlyMounts);
@@ -127,6 +128,8 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
         name,
       );
     }
+    ok(failed.some((line) => line.startsWith('cni: pods of runtime handler "choosing" may choose network "nowhere"')));
+    ok(!failed.some((line) => line.includes(`may choose network "${node.lane.bridge}"`)));
     ok(failed.some((line) => line.startsWith("sandboxers: away at /nowhere/sandboxer.sock: ")));
     ok(
       results.some(

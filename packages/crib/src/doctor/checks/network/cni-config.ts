@@ -21,6 +21,7 @@ export const cniConfig: Check = {
         for (const ipam of ipamTypes(network)) plugins.add(ipam);
       }
     }
+    results.push(...(await judgeChoices(config)));
     if (config.cni.loopback === "plugin") plugins.add("loopback");
     for (const type of [...plugins].sort()) results.push(...(await judgePlugin(type, config.cni.binDirs)));
     return results;
@@ -61,6 +62,34 @@ async function load(
       ? "install a network add-on, or start crib with --default-network"
       : "correct it; pods cannot be attached to a network until then";
     return { networks: [], result: fail(StatusError.from(reason).message, advice) };
+  }
+}
+
+/** The networks that pods may choose from, where they are not there. */
+async function judgeChoices({ cni, runtimes }: DaemonConfig): Promise<readonly CheckResult[]> {
+  const judged = Object.values(runtimes).map(async ({ name, networks = [], cniConfDir }) => {
+    if (networks.length === 0) return [];
+    const dir = cniConfDir || cni.confDir;
+    const found = cniConfDir === "" && cni.defaultNetwork ? [cni.defaultNetwork] : await loadOrNone(dir);
+    const names = new Set(found.map((network) => network.name));
+    return networks
+      .filter((network) => !names.has(network))
+      .map((network) =>
+        fail(
+          `pods of runtime handler "${name}" may choose network "${network}", which is not in "${dir}"`,
+          `install its configuration there, or take it out of networks in [runtimes.${name}]`,
+        ),
+      );
+  });
+  return (await Promise.all(judged)).flat();
+}
+
+/** A directory that cannot be read has its own result. */
+async function loadOrNone(dir: string): Promise<readonly NetworkList[]> {
+  try {
+    return await loadNetworks({ dir, maxNetworks: 0 });
+  } catch {
+    return [];
   }
 }
 
