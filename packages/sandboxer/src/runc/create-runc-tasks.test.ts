@@ -14,6 +14,7 @@ import { ConnectRequestSchema, CreateTaskRequestSchema, Status, WaitRequestSchem
 import { createRuncTasks } from "./create-runc-tasks.ts";
 import { needsRunc } from "./testing/needs-runc.ts";
 import { RuncFixture, zombies } from "./testing/runc-fixture.ts";
+import { until } from "./testing/until.ts";
 
 test("a container runs, ends and is deleted, and leaves nothing", needsRunc, async (t) => {
   const runc = RuncFixture.open(t);
@@ -162,6 +163,7 @@ test(
     equal(await runc.wait("a"), 3);
     equal((await runc.delete("a")).exitStatus, 3);
     deepEqual(await runc.leftovers(), []);
+    await until("its end is told of", () => events.length > 0);
     deepEqual(events, ["exit a"]);
   },
 );

@@ -16,8 +16,12 @@ import { type ProcessExit, statusOf } from "./tasks/process-state.ts";
 import type { RuncTask } from "./tasks/runc-task.ts";
 import { readProcessSpec, startExec } from "./tasks/start-exec.ts";
 import { TaskProcess } from "./tasks/task-process.ts";
+import { Turns } from "./tasks/turns.ts";
 import { waitForExit } from "./tasks/wait-for-exit.ts";
 import type { RuncTasks, RuncTasksOptions } from "./types.ts";
+
+/** 128 and SIGKILL. */
+const killed = 137;
 
 type Request<Name extends keyof TaskApi> = Parameters<TaskApi[Name]>[0];
 type Answer<Name extends keyof TaskApi> = ReturnType<TaskApi[Name]>;
@@ -43,6 +47,7 @@ class TasksOfRuntime implements RuncTasks {
   readonly #specs = new WeakMap<TaskProcess, string>();
   readonly #disposed = new AbortController();
   readonly #oom: OomWatch | undefined;
+  readonly #events = new Turns();
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -200,8 +205,18 @@ class TasksOfRuntime implements RuncTasks {
 
   async #announce(process: TaskProcess, id: string, execId: string): Promise<void> {
     const { exitStatus, exitedAt } = await process.exited;
-    await this.#oom?.check(id);
-    this.#options.onEvent?.({ kind: "exit", id, execId, pid: process.pid, exitStatus, exitedAt });
+    const { pid } = process;
+    // One that never came to be has no end to tell of.
+    if (pid === 0) return;
+    // In the order in which they came, though the look between takes its time.
+    await this.#events.run(async () => {
+      if (exitStatus === killed) await this.#oom?.check(id);
+      try {
+        this.#options.onEvent?.({ kind: "exit", id, execId, pid, exitStatus, exitedAt });
+      } catch (error) {
+        this.#options.log("error", "telling of the end of a process", { taskId: id, execId, error: String(error) });
+      }
+    });
   }
 }
 

@@ -73,6 +73,7 @@ test("a process that the kernel kills for memory is told of", needsRunc, async (
   await runc.run("a", { args: ["sh", "-c", script], linux: { resources } });
   equal(await runc.wait("a"), 137);
   await runc.delete("a");
+  await until("both are told of", () => events.length === 2);
   deepEqual(events, ["oom a", "exit a"]);
 });
 

@@ -10,6 +10,7 @@ import { ExecProcessRequestSchema, Status } from "@crib/wire/task";
 
 import { needsRunc } from "../testing/needs-runc.ts";
 import { RuncFixture, zombies } from "../testing/runc-fixture.ts";
+import { until } from "../testing/until.ts";
 
 test("an exec has streams and an end of its own", needsRunc, async (t) => {
   const runc = RuncFixture.open(t);
@@ -83,6 +84,7 @@ test("execs end before their container, and none runs in one that has ended", ne
   await runc.kill("a", 9);
   equal(await runc.wait("a"), 137);
   equal(await runc.wait("a", "e"), 137);
+  await until("both are told of", () => ends.length === 2);
   deepEqual(ends, ["exit e", "exit "]);
   await rejects(runc.start("a", "late"), { code: Code.FailedPrecondition });
   await rejects(runc.exec("a", "later", ["true"]), { code: Code.FailedPrecondition });
