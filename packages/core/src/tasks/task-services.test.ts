@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setImmediate as tick } from "node:timers/promises";
 
 import { Code, StatusError } from "@crib/errdefs";
-import type { TaskEndpoint } from "@crib/sandboxer";
+import type { SandboxController, TaskEndpoint } from "@crib/sandboxer";
 
 import { createTaskServices, type TaskDialer, type TaskLink, type TaskServicesOptions } from "./task-services.ts";
 import type { TaskClient, TaskServices } from "./types.ts";
@@ -12,6 +12,7 @@ const endpoint: TaskEndpoint = { protocol: "ttrpc", address: "unix:///run/none.s
 
 /** A link that a test can lose. */
 class FakeLink implements TaskLink {
+  readonly process = { pid: 1, startTime: 1 };
   readonly tasks = {} as TaskClient;
   readonly closed: Promise<StatusError>;
   readonly lose: () => void;
@@ -100,6 +101,29 @@ test("a shim that dies between the answer and the dial is asked for again, but n
   failures = 3;
   await rejects(services.of("b", never), { code: Code.NotFound, message: /sandbox "b".*nobody listens/ });
   await services.of("b", never); // a failure is not remembered
+});
+
+test("nobody at the address of remote tasks, or the death of who served them, is no end of theirs", async () => {
+  const declares = { netns: "crib", network: "parallel", localTasks: false } as const;
+  const remote = { endpoint: async () => endpoint, declares };
+  const gone = async (): Promise<void> => {
+    throw new StatusError(Code.NotFound, "nobody listens");
+  };
+  const absent = scene({ controllerOf: () => remote }, gone);
+  await rejects(absent.services.of("a", never), { code: Code.Unavailable, message: /nobody listens/ });
+  equal((await scene({ controllerOf: () => remote }).services.of("a", never)).process, undefined);
+  equal((await scene().services.of("a", never)).process?.pid, 1);
+});
+
+test("a controller that wants to know of tasks is told by whoever calls the service", async () => {
+  const told: string[] = [];
+  const tasks = { removeProcess: async (...words: unknown[]) => void told.push(words.slice(0, 3).join(" ")) };
+  const controller = { endpoint: async () => endpoint, tasks } as unknown as SandboxController;
+  const { services, links } = scene({ controllerOf: () => controller });
+  const service = await services.of("a", never);
+  Object.assign(links[0]?.tasks ?? {}, { delete: async () => ({}) });
+  await service.tasks.delete("c", "e", never);
+  equal(told.join(), "a c e");
 });
 
 test("a controller that hangs, or has no such pod, is an error of the call", async () => {

@@ -161,7 +161,9 @@ class TaskServicesOfDaemon implements OpenTaskServices {
       leaving.throwIfAborted();
     }
     leaving.addEventListener("abort", close, { once: true });
-    const { process, closed } = link;
+    const { closed } = link;
+    // The death of whoever serves remote tasks ends none of them: another may serve them on.
+    const process = isLocal(controller) ? link.process : undefined;
     const tasks = this.#attend(sandboxId, controller, endpoint, link.tasks);
     return { sandboxId, endpoint, tasks, closed, ...(process === undefined ? {} : { process }) };
   }
@@ -171,7 +173,7 @@ class TaskServicesOfDaemon implements OpenTaskServices {
     try {
       return await dial({ id, endpoint, ...this.#dialing() }, signal);
     } catch (error) {
-      if (controller.declares?.localTasks !== false || !hasCode(error, Code.NotFound)) throw error;
+      if (isLocal(controller) || !hasCode(error, Code.NotFound)) throw error;
       // Whether its tasks have ended is for the controller to say.
       throw new StatusError(Code.Unavailable, (error as Error).message, { cause: error });
     }
@@ -202,6 +204,10 @@ class TaskServicesOfDaemon implements OpenTaskServices {
     const { namespace = "k8s.io", connectMs = 5_000 } = this.#options;
     return { namespace, timeoutMs: connectMs };
   }
+}
+
+function isLocal({ declares }: TaskController): boolean {
+  return declares?.localTasks !== false;
 }
 
 const noLog: TaskLog = () => {};

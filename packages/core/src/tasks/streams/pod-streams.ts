@@ -1,4 +1,4 @@
-import { StatusError } from "@crib/errdefs";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { TaskEndpoint, TaskStdio } from "@crib/sandboxer";
 
 import { type Bridge, InputBridge, OutputBridge } from "../../io/streams/bridge.ts";
@@ -70,7 +70,8 @@ export class PodStreams {
     try {
       this.#bridge(owner, fifos, new Map());
     } catch (reason) {
-      this.#warn("streams of a task cannot be taken up", owner, reason);
+      // One that is only just being made has no FIFOs yet, and gets its streams then.
+      if (!hasCode(reason, Code.NotFound)) this.#warn("streams of a task cannot be taken up", owner, reason);
     }
   }
 
