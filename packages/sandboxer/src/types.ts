@@ -184,6 +184,8 @@ export interface SandboxPending {
 export interface ExitStatus {
   readonly exitCode: number;
   readonly exitedAt: Date;
+  /** Why, where the code alone does not tell. */
+  readonly reason?: string;
 }
 
 /** Usage of the boundary itself, in nanoseconds and bytes. */

@@ -38,7 +38,8 @@ export class ExitWatch {
     resolveController(this.#options.planning, record.plan.handler)
       .wait(id, this.#closing.signal)
       .then(
-        ({ exitCode, exitedAt }) => this.#ended(id, exitCode, exitedAt, exitCode === 0 ? "Completed" : "Error"),
+        ({ exitCode, exitedAt, reason = exitCode === 0 ? "Completed" : "Error" }) =>
+          this.#ended(id, exitCode, exitedAt, reason),
         (reason: unknown) => {
           if (!hasCode(reason, Code.NotFound)) this.#ended(id, 255, new Date(), StatusError.from(reason).message);
         },
@@ -71,7 +72,13 @@ export class ExitWatch {
       const status = await waitFor(adopted, budget.signal);
       // A pending one ran when last heard of: its controller waits for whoever can tell.
       if (status.state === "ready" || status.state === "pending") this.#takeUp(record);
-      else this.#ended(id, status.exit?.exitCode ?? 255, status.exit?.exitedAt ?? new Date(), "Exited");
+      else
+        this.#ended(
+          id,
+          status.exit?.exitCode ?? 255,
+          status.exit?.exitedAt ?? new Date(),
+          status.exit?.reason ?? "Exited",
+        );
     } catch (reason) {
       const { message } = StatusError.from(reason);
       this.#options.log.warn({ sandboxId: id, error: message }, "pod sandbox cannot be re-attached to");

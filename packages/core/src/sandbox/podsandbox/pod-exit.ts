@@ -11,9 +11,9 @@ export class PodExit {
   }
 
   /** The first call counts. `exitedAt` defaults to now. */
-  settle(exitCode: number, exitedAt: Date = new Date()): void {
+  settle(exitCode: number, exitedAt: Date = new Date(), reason?: string): void {
     if (this.#status !== undefined) return;
-    this.#status = { exitCode, exitedAt };
+    this.#status = { exitCode, exitedAt, ...(reason !== undefined && { reason }) };
     this.#ended.resolve(this.#status);
   }
 

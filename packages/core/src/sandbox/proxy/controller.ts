@@ -1,5 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type {
   ControllerDeclaration,
@@ -17,6 +15,7 @@ import type {
 
 import { checkTaskId, identityOf } from "../../tasks/index.ts";
 import { Turns } from "../../tasks/turns.ts";
+import { awaitStopped, stoppedExitCode } from "./await-stopped.ts";
 import { wasNeverSent } from "./connection-errors.ts";
 import { instanceNamespaces } from "./instance-namespaces.ts";
 import { Limit } from "./limit.ts";
@@ -28,7 +27,7 @@ import { SandboxerCalls } from "./sandboxer-calls.ts";
 import { SandboxerLink } from "./sandboxer-link.ts";
 import { TaskTables } from "./task-table.ts";
 import type { ProxyBudgets, ProxyController, ProxyControllerOptions, SandboxerState } from "./types.ts";
-import { type PodWatch, settlePod, watchPod } from "./watch-pod.ts";
+import { type PodWatch, watchPod } from "./watch-pod.ts";
 
 const defaultBudgets: ProxyBudgets = { start: 60_000, stop: 10_000, shutdown: 10_000, other: 5_000, probe: 1_000 };
 
@@ -36,10 +35,6 @@ const defaultBudgets: ProxyBudgets = { start: 60_000, stop: 10_000, shutdown: 10
 const parallelAsks = 16;
 /** Milliseconds that the first status of an adopted sandbox may take: a sandboxer that hangs must not hold up the start of the daemon. */
 const adoptMs = 3_000;
-/** Milliseconds between two looks whether a sandbox has ended that its sandboxer has stopped. */
-const stoppedPauseMs = 100;
-/** Exit code of a boundary that was ended by `stop` and has not said how it ended. */
-const stoppedExitCode = 137;
 
 /**
  * The controller whose boundaries a separate process owns: one that serves `containerd.services.sandbox.v1.Controller` on a unix
@@ -205,7 +200,7 @@ class Proxied implements ProxyController {
     if (pod?.exit.status !== undefined || this.#unsent.has(id)) return;
     await this.#calls.stop(id, graceMs, signal);
     if (pod?.state.kind === "created") return pod.exit.settle(0);
-    await this.#awaitEnd(id, pod, signal);
+    await awaitStopped(id, pod && this.#watchOf(pod), this.#calls, this.#budgets.stop, signal);
   }
 
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
@@ -242,7 +237,17 @@ class Proxied implements ProxyController {
     });
     pod.state = { kind: "ready", ...(process && { process }) };
     void watchPod(this.#watchOf(pod), true);
+    this.#learnPlatform(pod);
     return { createdAt, labels, namespaces, ...(process && { process }), ...(spec !== undefined && { spec }) };
+  }
+
+  /** Once, for `describe`; nothing depends on it. */
+  #learnPlatform({ id, leaving }: ProxiedPod): void {
+    if (this.#platform !== undefined) return;
+    this.#calls.platform(id, leaving.signal).then(
+      (platform) => (this.#platform = platform),
+      () => {}, // whoever needs it asks for it, and sees why
+    );
   }
 
   #watchOf(pod: ProxiedPod): PodWatch {
@@ -253,23 +258,6 @@ class Proxied implements ProxyController {
       return said;
     };
     return { link: this.#link, pod, ask, asks: this.#asks, log: this.#options.log };
-  }
-
-  /** Settles when what the sandboxer has stopped does not run any more; it may say so before it is true. */
-  async #awaitEnd(id: string, pod: ProxiedPod | undefined, signal: AbortSignal): Promise<void> {
-    const until = performance.now() + this.#budgets.stop;
-    while (pod?.exit.status === undefined) {
-      const said = await this.#calls.status(id, signal);
-      if (said?.running !== true) {
-        if (pod && said) await settlePod(this.#watchOf(pod), said, undefined);
-        return pod?.exit.settle(stoppedExitCode);
-      }
-      if (performance.now() > until) {
-        const why = `sandboxer "${this.#link.name}" has stopped it, and says that it still runs`;
-        throw new StatusError(Code.DeadlineExceeded, `stopping sandbox "${id}": ${why}`);
-      }
-      await delay(stoppedPauseMs, undefined, { signal });
-    }
   }
 
   /** Not every sandboxer frees what still runs. What it says of that does not matter if it can free it. */

@@ -1,4 +1,4 @@
-import { equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -77,7 +77,8 @@ suite("a proxy whose sandboxer", { concurrency: 4 }, () => {
     fake.boxes.delete(gone.id);
     await fake.end(ended.id, 9);
     await fake.up();
-    equal((await controller.wait(gone.id, t.signal)).exitCode, 255);
+    const exit = await controller.wait(gone.id, t.signal);
+    deepEqual([exit.exitCode, exit.reason], [255, 'sandboxer "fake" does not know it any more']);
     equal((await controller.wait(ended.id, t.signal)).exitCode, 9);
     await until("back", () => controller.pending?.(kept.id) === undefined);
     equal((await status(fixture, kept.id, t.signal)).state, "ready");

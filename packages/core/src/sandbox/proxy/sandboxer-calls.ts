@@ -31,6 +31,11 @@ export class SandboxerCalls {
     this.#budgets = budgets;
   }
 
+  /** Its name. */
+  get sandboxer(): string {
+    return this.#link.name;
+  }
+
   async create(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
     const request = createRequest(this.#options, sandbox);
     await this.#call("creating", sandbox.id, this.#budgets.start, signal, (client, options) =>

@@ -63,10 +63,11 @@ export class SandboxerLink {
   }
 
   get state(): Pick<SandboxerState, "state" | "since" | "lastError"> {
-    const since = this.#loss?.since ?? this.#reachedAt ?? this.#openedAt;
-    const lastError = this.#loss === undefined ? {} : { lastError: this.#loss.reason };
-    if (this.#reachedAt === undefined) return { state: "never reached", since, ...lastError };
-    return { state: this.#loss === undefined ? "connected" : "lost", since, ...lastError };
+    const loss = this.#loss;
+    const lastError = loss && { lastError: loss.reason };
+    if (this.#reachedAt === undefined) return { state: "never reached", since: this.#openedAt, ...lastError };
+    if (loss === undefined) return { state: "connected", since: this.#reachedAt };
+    return { state: "lost", since: loss.since, ...lastError };
   }
 
   /** Makes a call. `doing` begins the message of its error; an answered error keeps its code. */

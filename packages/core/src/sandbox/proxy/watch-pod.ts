@@ -78,8 +78,9 @@ export async function settlePod(
   if (pod.exit.status !== undefined) return;
   pod.untold = undefined;
   if (late) return pod.exit.settle(late.exitCode, late.exitedAt);
-  if (!said) log("warn", "sandbox is unknown to its sandboxer", { sandboxId: pod.id, sandboxer: link.name });
-  pod.exit.settle(unknownExitCode, said?.exitedAt);
+  if (said) return pod.exit.settle(unknownExitCode, said.exitedAt);
+  log("warn", "sandbox is unknown to its sandboxer", { sandboxId: pod.id, sandboxer: link.name });
+  pod.exit.settle(unknownExitCode, undefined, `sandboxer "${link.name}" does not know it any more`);
 }
 
 async function awaitReturn({ link, pod }: PodWatch): Promise<void> {

@@ -2,7 +2,16 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createCgroup, killCgroup, pinNamespaces, removeCgroup, unpinNamespace } from "@crib/linux";
+import {
+  createCgroup,
+  killCgroup,
+  pinNamespaces,
+  processIdentity,
+  removeCgroup,
+  signalProcess,
+  unpinNamespace,
+  waitProcessGone,
+} from "@crib/linux";
 import type { Sandbox } from "@crib/sandboxer";
 
 import type { ControllerFixture } from "../../testing/controller-suite.ts";
@@ -96,8 +105,10 @@ export class ExampleFixture implements ControllerFixture {
   async destroyBoundary({ id }: Sandbox): Promise<void> {
     const { client } = this.example;
     const { pid } = await client.status({ sandboxId: id });
-    if (pid > 0) process.kill(pid, "SIGKILL");
-    else await client.stop({ sandboxId: id });
+    const found = pid > 0 ? processIdentity(pid) : undefined;
+    if (!found) return void (await client.stop({ sandboxId: id }));
+    signalProcess(found, "SIGKILL");
+    await waitProcessGone(found, { timeoutMs: 5_000 });
   }
 
   async leftovers({ id, stateDir, namespaces }: Sandbox): Promise<readonly string[]> {
