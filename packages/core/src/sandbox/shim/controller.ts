@@ -15,15 +15,15 @@ import type {
 import { checkTaskId } from "../../tasks/index.ts";
 import { platformName } from "../proxy/platform-name.ts";
 import { readMetrics } from "../proxy/read-metrics.ts";
-import { adoptSandbox } from "./adopt-sandbox.ts";
-import { stopSandbox } from "./end-sandbox.ts";
+import { adoptSandbox } from "./calls/adopt-sandbox.ts";
+import { stopSandbox } from "./calls/end-sandbox.ts";
+import { startSandbox } from "./calls/start-sandbox.ts";
+import { unknownExitCode } from "./calls/watch-sandbox.ts";
 import { PodShims } from "./pod-shims.ts";
 import { resolveBudgets } from "./shim-budgets.ts";
 import { shimInfo } from "./shim-info.ts";
 import { ShimPod } from "./shim-pod.ts";
-import { startSandbox } from "./start-sandbox.ts";
 import type { ShimControllerBudgets, ShimControllerOptions } from "./types.ts";
-import { unknownExitCode } from "./watch-sandbox.ts";
 
 /** Exit code of what was ended by force. */
 const killedExitCode = 137;

@@ -4,13 +4,13 @@ import { killCgroup } from "@crib/linux";
 import type { ProcessIdentity, Sandbox, TaskEndpoint } from "@crib/sandboxer";
 
 import type { LaunchedShim } from "../../tasks/index.ts";
-import { shutdownSandbox } from "./end-sandbox.ts";
-import type { SandboxClient } from "./sandbox-client.ts";
+import { shutdownSandbox } from "./calls/end-sandbox.ts";
+import { watchSandbox } from "./calls/watch-sandbox.ts";
+import type { SandboxClient } from "./client/sandbox-client.ts";
+import { ShimLink } from "./client/shim-link.ts";
 import { readShimSandbox, shimSandboxFiles, shimSandboxSpec } from "./shim-bundle.ts";
-import { ShimLink } from "./shim-link.ts";
 import { ShimPod } from "./shim-pod.ts";
 import type { ShimControllerBudgets, ShimControllerOptions } from "./types.ts";
-import { watchSandbox } from "./watch-sandbox.ts";
 
 /** Milliseconds for a connection to a shim to be taken. */
 const connectMs = 2_000;

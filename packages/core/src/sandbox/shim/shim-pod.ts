@@ -1,7 +1,7 @@
 import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 
 import { PodExit } from "../podsandbox/pod-exit.ts";
-import type { ShimLink } from "./shim-link.ts";
+import type { ShimLink } from "./client/shim-link.ts";
 
 /** Where the sandbox of a shim stands; that it has ended is told by `ShimPod.exit`. */
 export type ShimPodState =

@@ -15,7 +15,7 @@ import type { Sandbox as PodSandbox } from "@crib/sandboxer";
 import { createTtrpcServer, type ServiceHandlers } from "@crib/ttrpc";
 import { Sandbox } from "@crib/wire/sandbox";
 
-import type { SandboxMethod } from "../sandbox-client.ts";
+import type { SandboxMethod } from "../client/sandbox-client.ts";
 import { Boundary } from "./boundary.ts";
 import { faultsAnnotation, type ShimFaults } from "./shim-faults.ts";
 

@@ -1,4 +1,4 @@
-import type { SandboxMethod } from "../sandbox-client.ts";
+import type { SandboxMethod } from "../client/sandbox-client.ts";
 
 /** How a test shim behaves other than it should. All default to good behaviour. */
 export interface ShimFaults {

@@ -4,12 +4,12 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { waitProcessGone } from "@crib/linux";
 import type { ProcessIdentity } from "@crib/sandboxer";
 
-import { Budget } from "../../flow/budget.ts";
-import { toKernelIdentity } from "../../tasks/index.ts";
-import type { PodExit } from "../podsandbox/pod-exit.ts";
-import type { SandboxClient } from "./sandbox-client.ts";
-import type { ShimLink } from "./shim-link.ts";
-import type { ShimControllerBudgets } from "./types.ts";
+import { Budget } from "../../../flow/budget.ts";
+import { toKernelIdentity } from "../../../tasks/index.ts";
+import type { PodExit } from "../../podsandbox/pod-exit.ts";
+import type { SandboxClient } from "../client/sandbox-client.ts";
+import type { ShimLink } from "../client/shim-link.ts";
+import type { ShimControllerBudgets } from "../types.ts";
 import { settleByStatus } from "./watch-sandbox.ts";
 
 const firstPauseMs = 20;

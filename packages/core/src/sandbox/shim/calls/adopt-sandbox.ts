@@ -1,12 +1,12 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { isProcessAlive } from "@crib/linux";
 
-import { Budget } from "../../flow/budget.ts";
-import { toKernelIdentity } from "../../tasks/index.ts";
-import type { PodShims } from "./pod-shims.ts";
-import type { SandboxClient } from "./sandbox-client.ts";
-import type { ShimPod } from "./shim-pod.ts";
-import type { ShimControllerBudgets } from "./types.ts";
+import { Budget } from "../../../flow/budget.ts";
+import { toKernelIdentity } from "../../../tasks/index.ts";
+import type { SandboxClient } from "../client/sandbox-client.ts";
+import type { PodShims } from "../pod-shims.ts";
+import type { ShimPod } from "../shim-pod.ts";
+import type { ShimControllerBudgets } from "../types.ts";
 import { settleByStatus } from "./watch-sandbox.ts";
 
 /** Milliseconds for a shim of an earlier daemon to answer: all pods of a start together have five seconds. */

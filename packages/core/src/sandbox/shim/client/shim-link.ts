@@ -1,7 +1,7 @@
 import { Code, StatusError } from "@crib/errdefs";
 import type { TaskEndpoint } from "@crib/sandboxer";
 
-import { waitFor } from "../../flow/budget.ts";
+import { waitFor } from "../../../flow/budget.ts";
 import { dialSandbox, type SandboxClient } from "./sandbox-client.ts";
 
 /** Where a shim answers. */

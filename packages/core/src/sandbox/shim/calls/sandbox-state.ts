@@ -1,6 +1,6 @@
 import type { SandboxStatusResponse } from "@crib/wire/sandbox";
 
-import { dateOf } from "../proxy/answers.ts";
+import { dateOf } from "../../proxy/answers.ts";
 
 /** What a shim says of a sandbox that was started: it runs, it has ended, or nothing that could be understood. */
 export type SaidState = "running" | "ended" | "unclear";

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 
 import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 
-import { identityOf, type Shims } from "../../tasks/index.ts";
+import { identityOf, type Shims } from "../../../tasks/index.ts";
 
 /**
  * The process of the pid that a shim has answered, if it is the sandbox's without doubt: it is in the pod's cgroup, or the shim has started

@@ -2,12 +2,12 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 import type { SandboxInstance } from "@crib/sandboxer";
 import type { StartSandboxResponse } from "@crib/wire/sandbox";
 
-import { dateOf, specOf } from "../proxy/answers.ts";
-import { instanceNamespaces } from "../proxy/instance-namespaces.ts";
-import type { SandboxClient } from "./sandbox-client.ts";
+import { dateOf, specOf } from "../../proxy/answers.ts";
+import { instanceNamespaces } from "../../proxy/instance-namespaces.ts";
+import type { SandboxClient } from "../client/sandbox-client.ts";
+import type { ShimPod } from "../shim-pod.ts";
+import type { ShimControllerBudgets, ShimControllerOptions } from "../types.ts";
 import { sandboxProcess } from "./sandbox-process.ts";
-import type { ShimPod } from "./shim-pod.ts";
-import type { ShimControllerBudgets, ShimControllerOptions } from "./types.ts";
 
 /**
  * Has the shim start a sandbox, and gives what containers have to know of it. Fails with the shim's code; with FailedPrecondition when a

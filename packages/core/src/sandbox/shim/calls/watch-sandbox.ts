@@ -5,12 +5,12 @@ import { isProcessAlive } from "@crib/linux";
 import type { ProcessIdentity } from "@crib/sandboxer";
 import type { WaitSandboxResponse } from "@crib/wire/sandbox";
 
-import { toKernelIdentity } from "../../tasks/index.ts";
-import type { PodExit } from "../podsandbox/pod-exit.ts";
-import { dateOf } from "../proxy/answers.ts";
-import type { SandboxClient } from "./sandbox-client.ts";
+import { toKernelIdentity } from "../../../tasks/index.ts";
+import type { PodExit } from "../../podsandbox/pod-exit.ts";
+import { dateOf } from "../../proxy/answers.ts";
+import type { SandboxClient } from "../client/sandbox-client.ts";
+import type { ShimLink } from "../client/shim-link.ts";
 import { saidState } from "./sandbox-state.ts";
-import type { ShimLink } from "./shim-link.ts";
 
 /** Exit code of a sandbox whose end nobody saw, as containerd reports it. */
 export const unknownExitCode = 255;

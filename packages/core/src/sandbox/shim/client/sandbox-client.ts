@@ -7,7 +7,7 @@ import type { TaskEndpoint } from "@crib/sandboxer";
 import { openTtrpcClient, type TtrpcClient } from "@crib/ttrpc";
 import { Sandbox } from "@crib/wire/sandbox";
 
-import { unixPath } from "../../tasks/index.ts";
+import { unixPath } from "../../../tasks/index.ts";
 
 /** A method of containerd.runtime.sandbox.v1.Sandbox. */
 export type SandboxMethod = keyof typeof Sandbox.method;
