@@ -69,7 +69,8 @@ export function controllerHandlers(
     async update({ sandboxId, sandbox, fields }, { signal }) {
       checkSandboxId(sandboxId, "updating");
       const { tasks, ...change } = parseUpdate(sandbox, fields);
-      if (Object.keys(change).length > 0) await sandboxes.update(sandboxId, change, signal);
+      // An update of nothing still says whether there is such a sandbox.
+      if (tasks === undefined || Object.keys(change).length > 0) await sandboxes.update(sandboxId, change, signal);
       if (tasks !== undefined) await sandboxes.setTasks(sandboxId, tasks, signal);
       return {};
     },

@@ -15,7 +15,8 @@ export interface Bounds {
 
 /**
  * Calls somebody else's code, which may hang and may ignore its signal: fails with DeadlineExceeded after `timeoutMs`, with the reason of `signal` when that
- * is aborted, and gives the call a moment to settle before. What it fails with by itself keeps its code.
+ * is aborted, and gives the call a moment to settle before. What it fails with by itself keeps its code;
+ * what succeeds all the same has succeeded.
  */
 export async function boundedCall<T>(bounds: Bounds, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { doing, timeoutMs, settleMs } = bounds;

@@ -51,12 +51,14 @@ async function launch({ namespace, address, id, debug }: ShimArguments, bundle: 
     stdio: ["ignore", "ignore", "ignore", "pipe"],
     cwd: "/",
   });
-  child.unref();
   const spawned = Promise.withResolvers<string>();
   child.once("error", (error) => spawned.resolve(error.message));
   const ended = Promise.withResolvers<string>();
   child.once("exit", (code, signal) => ended.resolve(`it ended with ${signal ?? `exit code ${code}`}`));
   const said = await Promise.race([text(child.stdio[readyFd] as Readable), spawned.promise]);
-  if (said === "serving") return "";
+  if (said === "serving") {
+    child.unref();
+    return "";
+  }
   return said === "" ? await ended.promise : said;
 }
