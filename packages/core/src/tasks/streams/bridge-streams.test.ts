@@ -190,6 +190,29 @@ test("a stream that is cut is taken up again, and the log goes on", async (t) =>
   await until(() => scene.text() === "one\ntwo\n", "the second line");
 });
 
+test("an input that is cut goes on where it was", async (t) => {
+  const scene = await Scene.open(t, ["grpc", "unix"]);
+  const { guest } = scene;
+  const stdio = await scene.exec(t, "e");
+  stdio.stdin?.write("one ");
+  await until(() => guest.read("e-stdin").toString() === "one ", "the first word");
+  scene.served.cut();
+  await until(() => guest.openings("e-stdin") === 2, "a second opening");
+  stdio.stdin?.end("two");
+  await guest.inputEnd("e-stdin");
+  equal(guest.read("e-stdin").toString(), "one two");
+});
+
+test("a peer that refuses a stream again and again is believed: the log ends, and that is told", async (t) => {
+  const scene = await Scene.open(t, ["ttrpc", "unix"]);
+  const stdio = await scene.bench.open(t);
+  await scene.tasks.create({ id: "a", ...stdio.paths }, never);
+  scene.guest.isStrange = true;
+  scene.served.cut();
+  equal(await stdio.drained(10_000), true);
+  deepEqual(scene.notes.sort(), ["stderr of a task is not copied any more", "stdout of a task is not copied any more"]);
+});
+
 test("when the peer has died the log ends with the task, whole, and nothing stays", async (t) => {
   const before = countDescriptors();
   const scene = await Scene.open(t, ["ttrpc", "unix"]);

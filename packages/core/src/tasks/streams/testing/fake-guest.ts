@@ -43,6 +43,8 @@ export class FakeGuest {
   readonly calls: string[] = [];
   /** Streams are opened, and nothing is said of it. */
   isMute = false;
+  /** Every stream is refused. */
+  isStrange = false;
   /** No task is made any more. */
   refuses = false;
   readonly #channels = new Map<string, Channel>();
@@ -138,6 +140,7 @@ export class FakeGuest {
     const channel = this.#channel(id);
     channel.taken += 1;
     channel.wake();
+    if (this.isStrange) throw new StatusError(Code.NotFound, `no stream "${id}"`);
     if (this.isMute) await new Promise(() => {});
     yield { typeUrl: "google.protobuf.Empty" };
     if (id.endsWith("-stdin")) yield* this.#input(channel, messages);
