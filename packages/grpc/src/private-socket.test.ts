@@ -58,6 +58,8 @@ test("what is no socket is not replaced, and a failing listener leaves nothing",
     placePrivateSocket(join(directory, "b.sock"), () => Promise.reject(new Error("no"))),
     /no/,
   );
+  const nowhere = placePrivateSocket(join(directory, "no/b.sock"), listening(t).listen);
+  await rejects(nowhere, { code: Code.NotFound, message: /^listening on/ });
   await rejects(placePrivateSocket("relative.sock", listening(t).listen), { code: Code.InvalidArgument });
   await rejects(placePrivateSocket(`/${"x".repeat(107)}`, listening(t).listen), { code: Code.InvalidArgument });
   deepEqual(await readdir(directory), ["file"]);

@@ -32,7 +32,9 @@ export async function placePrivateSocket(
   }
   await refuseTaken(path);
   // mkdtemp makes it with mode 0700.
-  const closed = await mkdtemp(join(dirname(path), ".s"));
+  const closed = await mkdtemp(join(dirname(path), ".s")).catch((reason: unknown) => {
+    throw StatusError.from(reason, `listening on "${path}"`);
+  });
   try {
     const temporary = join(closed, "s");
     await listen(temporary);
