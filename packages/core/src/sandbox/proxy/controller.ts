@@ -22,6 +22,7 @@ import { Limit } from "./limit.ts";
 import { PodEndpoints } from "./pod-endpoints.ts";
 import { PodMemories, type TableTask } from "./pod-memory.ts";
 import { podStatus } from "./pod-status.ts";
+import { isProcessOfPod } from "./process-of-pod.ts";
 import { ProxiedPod } from "./proxied-pod.ts";
 import { SandboxerCalls } from "./sandboxer-calls.ts";
 import { SandboxerLink } from "./sandboxer-link.ts";
@@ -132,10 +133,11 @@ class Proxied implements ProxyController {
 
   async adopt(sandbox: Sandbox, { process }: SandboxInstance, signal: AbortSignal): Promise<SandboxStatus> {
     const { id } = sandbox;
+    const hasOwnProcess = await this.#endpoints.hasOwnProcess(id);
     const known = this.#pods.get(id);
     if (known) return await podStatus(this.#watchOf(known), signal);
     const pod = new ProxiedPod(sandbox);
-    pod.state = { kind: "ready", ...(process && { process }) };
+    pod.state = { kind: "ready", hasOwnProcess, ...(process && { process }) };
     this.#pods.set(id, pod);
     const status = await podStatus(this.#watchOf(pod), signal, { timeoutMs: adoptMs });
     if (status.state !== "exited") void watchPod(this.#watchOf(pod), status.state === "ready");
@@ -231,11 +233,14 @@ class Proxied implements ProxyController {
     const { pid, createdAt, labels, endpoint, spec } = await this.#calls.start(id, signal);
     // Looked at before anything else is waited for: later another process may have the number.
     const process = identityOf(pid);
+    const hasOwnProcess = process !== undefined && isProcessOfPod(process, sandbox);
     const namespaces = await this.#blaming(`starting sandbox "${id}"`, async () => {
-      await this.#endpoints.begin(id, endpoint ?? (await this.#endpoints.fetch(id, signal)));
-      return instanceNamespaces(sandbox, { pid, process, spec }, this.#options.config.namespacePaths);
+      await this.#endpoints.begin(id, endpoint ?? (await this.#endpoints.fetch(id, signal)), hasOwnProcess);
+      // Nothing of a pod in the host's network tells its process from others.
+      const holder = hasOwnProcess || sandbox.hostNetwork ? process : undefined;
+      return instanceNamespaces(sandbox, { pid, process: holder, spec }, this.#options.config.namespacePaths);
     });
-    pod.state = { kind: "ready", ...(process && { process }) };
+    pod.state = { kind: "ready", hasOwnProcess, ...(process && { process }) };
     void watchPod(this.#watchOf(pod), true);
     this.#learnPlatform(pod);
     return { createdAt, labels, namespaces, ...(process && { process }), ...(spec !== undefined && { spec }) };

@@ -46,7 +46,9 @@ test("without spec and process there are the strings that Kuasar knows, or an er
   const message = /named no uts and no ipc and no pid namespace .*answered pid 0, and no spec/;
   throws(() => instanceNamespaces(shared, none, "explicit"), { code: Code.FailedPrecondition, message });
   const gone = { ...none, pid: 4_194_303 };
-  throws(() => instanceNamespaces(pod, gone, "explicit"), { message: /pid 4194303, which is no process of this host/ });
+  throws(() => instanceNamespaces(pod, gone, "explicit"), {
+    message: /pid 4194303, which is no process in the pod's cgroup/,
+  });
 });
 
 test("a path that may mean another's namespace later, or here, is refused", () => {

@@ -8,7 +8,7 @@ import type { SandboxerConfig } from "./types.ts";
 /** What a sandboxer has told of the namespaces that it made. */
 export interface ToldNamespaces {
   readonly pid: number;
-  /** The process of that pid, if one lives. */
+  /** The process of that pid, if one lives and is the pod's. */
   readonly process: ProcessIdentity | undefined;
   /** The OCI runtime spec that it answered, as JSON text. */
   readonly spec: string | undefined;
@@ -62,7 +62,8 @@ function ownedBy(process: ProcessIdentity | undefined, kind: Kind): boolean {
 
 function sayProcess({ pid, process }: ToldNamespaces): string {
   if (pid === 0) return "it answered pid 0";
-  if (process === undefined) return `it answered pid ${pid}, which is no process of this host`;
+  if (process === undefined)
+    return `it answered pid ${pid}, which is no process in the pod's cgroup or network namespace on this host`;
   return `its process ${pid} is in those of the host`;
 }
 

@@ -32,8 +32,13 @@ export class PodEndpoints {
   }
 
   /** Remembers that of a sandbox that has just been started, and that it has no tasks. */
-  async begin(id: string, endpoint: TaskEndpoint): Promise<void> {
-    await this.#turns.take(id, () => this.#memories.write(id, { endpoint, tasks: [] }));
+  async begin(id: string, endpoint: TaskEndpoint, hasOwnProcess: boolean): Promise<void> {
+    await this.#turns.take(id, () => this.#memories.write(id, { endpoint, tasks: [], hasOwnProcess }));
+  }
+
+  /** What `begin` was told of its process. */
+  async hasOwnProcess(id: string): Promise<boolean> {
+    return (await this.#memories.load(id))?.hasOwnProcess === true;
   }
 
   /** Remembers what is said now: a sandboxer may serve tasks elsewhere after it was started again. */

@@ -38,6 +38,8 @@ export interface PodMemory {
   readonly endpoint: TaskEndpoint;
   /** Absent when the table was lost: none is sent then, since it would take the tasks that run from the sandbox. */
   readonly tasks?: readonly TableTask[];
+  /** Whether the process that Start named was the pod's for certain. Absent is no. */
+  readonly hasOwnProcess?: boolean;
 }
 
 const schema = z.object({
@@ -46,6 +48,7 @@ const schema = z.object({
   tasks: z
     .array(z.looseObject({ task_id: z.string(), processes: z.array(z.looseObject({ exec_id: z.string() })) }))
     .optional(),
+  hasOwnProcess: z.boolean().optional(),
 });
 
 /** What is remembered of sandboxes, each in `STATE/sandboxes/ID/sandboxer.json`. Writes for one id must come one after the other. */
@@ -98,8 +101,8 @@ export class PodMemories {
       throw StatusError.from(reason, `reading "${path}"`);
     }
     try {
-      const { endpoint, tasks } = schema.parse(JSON.parse(text)) as unknown as PodMemory;
-      return { endpoint, ...(tasks && { tasks }) };
+      const { version: _, ...memory } = schema.parse(JSON.parse(text));
+      return memory as unknown as PodMemory;
     } catch (reason) {
       const { message: error } = reason as Error;
       this.#log("warn", "what is remembered of a sandbox is torn or was edited", { sandboxId: id, path, error });

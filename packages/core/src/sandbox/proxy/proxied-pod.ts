@@ -5,7 +5,12 @@ import { PodExit } from "../podsandbox/pod-exit.ts";
 /** Where a sandbox stands as crib brought it; that it has ended is told by `ProxiedPod.exit`. */
 export type ProxiedState =
   | { readonly kind: "created" }
-  | { readonly kind: "ready"; readonly process?: ProcessIdentity };
+  | {
+      readonly kind: "ready";
+      readonly process?: ProcessIdentity;
+      /** That process is the pod's for certain: its end is the pod's. */
+      readonly hasOwnProcess: boolean;
+    };
 
 /** Since when nobody can tell how a sandbox fares, and why. */
 export interface Untold {

@@ -148,6 +148,7 @@ export class SandboxerLink {
     this.#reachedAt = new Date();
     this.#loss = undefined;
     this.#up = connected();
+    this.#waits.close();
     const lostMs = this.#reachedAt.getTime() - loss.since.getTime();
     this.#options.log("info", wasReached ? "sandboxer is back" : "sandboxer is there", { ...this.#fields(), lostMs });
     this.#returns.emit("return");

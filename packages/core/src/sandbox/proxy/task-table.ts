@@ -102,7 +102,7 @@ export class TaskTables implements SandboxTasks {
 
   async #addLine(
     id: string,
-    memory: Required<PodMemory>,
+    memory: PodMemory & { readonly tasks: readonly TableTask[] },
     next: readonly TableTask[],
     signal: AbortSignal,
   ): Promise<void> {

@@ -38,8 +38,9 @@ export class WaitChannels {
     }
   }
 
+  /** Closes what is open; the next Wait connects anew. One that has failed would go on failing for a while. */
   close(): void {
-    for (const { channel } of this.#channels) channel.close();
+    for (const { channel } of this.#channels.splice(0)) channel.close();
   }
 
   #take(): Channel {

@@ -125,10 +125,11 @@ async function hear({ link, pod }: PodWatch, timeoutMs?: number): Promise<ExitSt
 }
 
 /** Whether a sandbox runs by what its sandboxer says. What that has not noticed yet, crib may see for itself: that its process has gone. */
-export function isRunning({ process }: ProxiedPod, said: Reported | undefined): said is Reported {
+export function isRunning({ state }: ProxiedPod, said: Reported | undefined): said is Reported {
   if (said?.running !== true) return false;
-  const isOfOther = process === undefined || (said.pid > 0 && said.pid !== process.pid);
-  return isOfOther || isProcessAlive(toKernelIdentity(process));
+  if (state.kind !== "ready" || !state.hasOwnProcess || state.process === undefined) return true;
+  const isOfOther = said.pid > 0 && said.pid !== state.process.pid;
+  return isOfOther || isProcessAlive(toKernelIdentity(state.process));
 }
 
 async function pause(pauses: number, signal: AbortSignal): Promise<void> {
