@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as begun } from "node:timers/promises";
 
 import { Code } from "@crib/errdefs";
 
@@ -35,6 +36,8 @@ test("a start joins the task that is being made, and reports why it cannot be", 
   const fixture = await ContainerFixture.open(t, { budgets: { "task.create": 200 } });
   fixture.services.troubles.set("create", "hang");
   const id = await fixture.containers.create(fixture.request(), signal);
+  await begun();
+  equal(fixture.containers.get(id).facts.ahead, true);
   const starts = await Promise.allSettled([1, 2].map(() => fixture.containers.start(id, signal)));
   deepEqual(
     starts.map(({ status }) => status),
@@ -60,6 +63,7 @@ test("a start that comes after a failure makes the task itself", async (t) => {
 test("a caller that leaves while the task is made leaves a container that starts", async (t) => {
   const fixture = await ContainerFixture.open(t);
   const id = await fixture.containers.create(fixture.request(), signal);
+  await begun();
   const leaving = new AbortController();
   const starting = fixture.containers.start(id, leaving.signal);
   leaving.abort();
@@ -72,7 +76,10 @@ test("removal, the end of the pod and new limits take the task back", async (t) 
   const { containers, services, stdio } = fixture;
   await containers.remove(await createAhead(fixture, "removed"), signal);
   // While it is being made.
-  await containers.remove(await containers.create(fixture.request({ name: "early" }), signal), signal);
+  const early = await containers.create(fixture.request({ name: "early" }), signal);
+  await begun();
+  equal(containers.get(early).facts.ahead, true);
+  await containers.remove(early, signal);
   deepEqual([services.tasks.size, stdio.streams.size, fixture.waiting.size], [0, 0, 0]);
   const id = await createAhead(fixture);
   await containers.update(id, { cpuShares: 300, hugepageLimits: [], unified: {} }, signal);
@@ -111,6 +118,7 @@ test("a task that nobody starts is taken back, and only so many wait", async (t)
   for (let number = 0; number < 20; number++) {
     await fixture.containers.create(fixture.request({ name: `many-${number}` }), signal);
   }
+  await begun();
   equal(callsOf(fixture, "create"), 2 + 16);
 });
 
