@@ -16,8 +16,8 @@ import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 /** Names the pod in the environment of its pause, so that a later sandboxer finds it whatever happened to this one. */
 const marker = "NAMESPACE_SANDBOXER_POD";
 
-/** Sleeps, and takes up the children that processes of the pod leave behind: `wait` of a shell does that. */
-const pause = "trap 'exit 0' TERM; while :; do sleep 86400 & wait; done";
+/** Does nothing, and takes up the children that processes of the pod leave behind: `wait` of a shell does that. */
+const pause = "trap 'exit 0' TERM; while :; do tail -f /dev/null & wait; done";
 
 /** Starts the first process of a new PID namespace in the pod's cgroup. It outlives this program. */
 export async function startPause({ id, cgroupPath }: Sandbox): Promise<ProcessIdentity> {

@@ -7,6 +7,7 @@ import { totalLine } from "../../scripts/testing/result.ts";
 import { startRealRegistry } from "../support/images/real-registry.ts";
 import { mirrorAll } from "../support/images/write-hosts.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import { exampleShimHandler, startExampleSandboxer } from "../support/sandboxers/example-sandboxer.ts";
 import { startNode } from "../support/start-node.ts";
 import type { TomlValue } from "../support/to-toml.ts";
 import type { SpecResult } from "./critest-report.ts";
@@ -27,19 +28,20 @@ test("critest passes against the default handler", needsRoot, async (t) => {
   await report(t, await runCritest({ ...target, focus: await chosenFocus() }));
 });
 
-type Runtimes = Readonly<Record<string, Readonly<Record<string, TomlValue>>>>;
+type Tables = Readonly<Record<string, Readonly<Record<string, TomlValue>>>>;
 
 /** A node that gets every image from a registry of its own, which has all that critest pulls. */
 async function nodeWithImages(
   t: TestContext,
-  runtimes: Runtimes = {},
+  runtimes: Tables = {},
+  sandboxers: Tables = {},
 ): Promise<{ readonly endpoint: string; readonly imageDigest: string; readonly nriSocket: string }> {
   const registry = await startRealRegistry(t);
   const { digestOfDigestImage } = await pushCritestImages(registry);
   const node = await startNode(t, {
     config: ({ dir }) => {
       mirrorAll(join(dir, "certs.d"), registry.url);
-      return { registry: { config_path: join(dir, "certs.d") }, runtimes };
+      return { registry: { config_path: join(dir, "certs.d") }, runtimes: { runc: {}, ...runtimes }, sandboxers };
     },
   });
   return {
@@ -57,6 +59,24 @@ const needsNewerRunc =
 test("critest passes with user namespaces", needsNewerRunc, async (t) => {
   const target = await nodeWithImages(t, { newer: { options: { BinaryName: newerRunc ?? "" } } });
   await report(t, await runCritest({ ...target, focus: [newerFocus], runtimeHandler: "newer" }));
+});
+
+/** crib does not know what runs their containers; it is the same runc. */
+const features = { recursive_read_only_mounts: true };
+
+test("critest passes in the example sandboxer", needsRoot, async (t) => {
+  const { address } = await startExampleSandboxer(t);
+  const target = await nodeWithImages(
+    t,
+    { example: { controller: "namespaces", features } },
+    { namespaces: { address } },
+  );
+  await report(t, await runCritest({ ...target, focus: await chosenFocus(), runtimeHandler: "example" }));
+});
+
+test("critest passes in the example shim", needsRoot, async (t) => {
+  const target = await nodeWithImages(t, { example: { ...exampleShimHandler, features } });
+  await report(t, await runCritest({ ...target, focus: await chosenFocus(), runtimeHandler: "example" }));
 });
 
 async function chosenFocus(): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, StatusError } from "@crib/errdefs";
@@ -9,6 +9,7 @@ import { cleanUpRuncTask } from "./clean-up.ts";
 import { checkId } from "./identifiers.ts";
 import { taskMetrics } from "./metrics/task-metrics.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolve-options.ts";
+import { consoleDirectory } from "./runtime/runtime-settings.ts";
 import { createTask } from "./tasks/create-task.ts";
 import { listPids } from "./tasks/list-pids.ts";
 import { OomWatch } from "./tasks/oom-watch.ts";
@@ -34,7 +35,10 @@ type Answer<Name extends keyof TaskApi> = ReturnType<TaskApi[Name]>;
  */
 export function createRuncTasks(options: RuncTasksOptions): RuncTasks {
   const resolved = resolveOptions(options);
-  mkdirSync(resolved.stateDir, { recursive: true, mode: 0o700 });
+  const consoles = consoleDirectory(resolved.stateDir);
+  // Sockets that a service before this one left.
+  rmSync(consoles, { recursive: true, force: true });
+  mkdirSync(consoles, { recursive: true, mode: 0o700 });
   becomeChildSubreaper();
   return new TasksOfRuntime(resolved);
 }

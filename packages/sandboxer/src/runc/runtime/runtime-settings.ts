@@ -17,6 +17,13 @@ export interface RuntimeSettings {
   /** Owner of the standard streams of the task's processes; 0 and 0 leave them as they are. */
   readonly ioUid: number;
   readonly ioGid: number;
+  /** Takes the sockets of terminals: a short path, since that of a socket may have 107 bytes, unix(7). */
+  readonly consoleDir: string;
+}
+
+/** Where the sockets of terminals are. */
+export function consoleDirectory(stateDir: string): string {
+  return `${stateDir}/consoles`;
 }
 
 /**
@@ -33,6 +40,7 @@ export function runtimeSettings(options: RuncTasksOptions, any: Any | undefined)
     noNewKeyring: own?.noNewKeyring ?? false,
     ioUid: own?.ioUid ?? 0,
     ioGid: own?.ioGid ?? 0,
+    consoleDir: consoleDirectory(options.stateDir),
   };
 }
 

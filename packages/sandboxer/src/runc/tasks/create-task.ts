@@ -63,7 +63,7 @@ async function build({ request, directory, runtime, init, cgroupsPath }: Creatio
   writeTaskRecord(directory, { ...record, pid: 0 });
   await mountRootfs(rootfs, bundle);
   using streams = new DisposableStack();
-  const io: ProcessIo = streams.use(await openProcessIo(request, runtime.settings, directory));
+  const io: ProcessIo = streams.use(await openProcessIo(request, runtime.settings));
   const { stdio, consoleSocket } = { stdio: io.fds, consoleSocket: io.consoleSocket };
   init.adopt(await runtime.create(bundle, { stdio, consoleSocket, signal }), "created");
   writeTaskRecord(directory, { ...record, pid: init.pid });

@@ -41,7 +41,7 @@ export async function startExec(task: RuncTask, execId: string, spec: string, si
   using streams = new DisposableStack();
   try {
     writeFileSync(processFile, spec, { mode: 0o600 });
-    const io = streams.use(await openProcessIo(exec.io, runtime.settings, directory));
+    const io = streams.use(await openProcessIo(exec.io, runtime.settings));
     const how = { stdio: io.fds, consoleSocket: io.consoleSocket, signal };
     exec.adopt(await runtime.exec(processFile, how), "running");
     await io.started(signal);
