@@ -6,6 +6,8 @@ export interface Contestant {
   readonly server: ServerProcess;
   readonly image: string;
   readonly files: PodFiles;
+  /** The runtime handler of its pods. Default: the runtime's own. */
+  readonly handler?: string;
 }
 
 /** A pod that runs. */
@@ -18,9 +20,9 @@ export interface RunningPod {
 export const waits: readonly string[] = ["/pause", "-P"];
 
 /** RunPodSandbox. */
-export async function runPod({ server, files }: Contestant): Promise<RunningPod> {
+export async function runPod({ server, files, handler = "" }: Contestant): Promise<RunningPod> {
   const config = podOf(files);
-  const { podSandboxId } = await server.client.runtime.runPodSandbox({ config });
+  const { podSandboxId } = await server.client.runtime.runPodSandbox({ config, runtimeHandler: handler });
   return { id: podSandboxId, config };
 }
 

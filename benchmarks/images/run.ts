@@ -63,7 +63,8 @@ await using running = new AsyncDisposableStack();
 const servers: ServerProcess[] = [];
 if (found && values.only !== "crib")
   servers.push(running.use(await startContainerd(onDisk, found, { syncsImages: values["containerd-syncs"] })));
-if (values.only !== "containerd") servers.push(running.use(await startCrib(onDisk, found?.shim ?? "", recorder.env)));
+if (values.only !== "containerd")
+  servers.push(running.use(await startCrib(onDisk, found?.shim ?? "", { env: recorder.env })));
 
 const contestants = await Promise.all(servers.map(contest));
 const pulls: PullFigures[] = [];

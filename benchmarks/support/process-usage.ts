@@ -16,6 +16,12 @@ export function residentBytes(pid: number): number {
   return statusBytes(pid, "VmRSS");
 }
 
+/** Its part of the memory that it has, with what it shares divided among all who have it, bytes; see proc_pid_smaps_rollup(5). */
+export function proportionalBytes(pid: number): number {
+  const line = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
+  return Number(line?.[1] ?? Number.NaN) * 1_024;
+}
+
 /** The most resident memory that a process has had since `resetPeak`, bytes. */
 export function peakBytes(pid: number): number {
   return statusBytes(pid, "VmHWM");

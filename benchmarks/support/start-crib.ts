@@ -4,18 +4,22 @@ import { join } from "node:path";
 import type { Scratch } from "./scratch.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 
-/** Starts crib from this tree, on the network of the benchmark; `env` is added to its environment. */
-export async function startCrib(
-  scratch: Scratch,
-  shim: string,
-  env: Readonly<Record<string, string>> = {},
-): Promise<ServerProcess> {
+/** How crib is started, where not as users start it. */
+export interface CribOptions {
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** TOML tables behind the one of the default handler. */
+  readonly config?: string;
+}
+
+/** Starts crib from this tree, on the network of the benchmark; `shim` runs the containers of its default handler, if it is there. */
+export async function startCrib(scratch: Scratch, shim: string, options: CribOptions = {}): Promise<ServerProcess> {
   const home = join(scratch.dir, "crib");
   const state = join(scratch.state, "crib");
   mkdirSync(home);
   const config = join(home, "config.toml");
   const shimLine = existsSync(shim) ? `runtime_path = ${JSON.stringify(shim)}\n` : "";
-  writeFileSync(config, `[runtimes.runc]\n${shimLine}`);
+  writeFileSync(config, `[runtimes.runc]\n${shimLine}${options.config ?? ""}`);
   const flags = [
     "--config",
     config,
@@ -31,6 +35,6 @@ export async function startCrib(
     argv: [join(import.meta.dirname, "../../bin/crib"), "serve", ...flags, "--log-level", "warn"],
     socket: join(state, "crib.sock"),
     logFile: join(scratch.dir, "crib.log"),
-    env,
+    env: options.env ?? {},
   });
 }
