@@ -62,6 +62,7 @@ function fill(rootfs: string): void {
     copyFileSync(path, target);
     chmodSync(target, 0o755);
   }
-  for (const applet of ["sh", "true", "cat", "sleep", "wc", "httpd"]) linkSync(join(rootfs, busybox), join(rootfs, "bin", applet));
+  for (const applet of ["sh", "true", "cat", "sleep", "wc", "httpd"])
+    linkSync(join(rootfs, busybox), join(rootfs, "bin", applet));
   addPause(rootfs);
 }
