@@ -1,30 +1,33 @@
 import { Code, StatusError } from "@crib/errdefs";
 
+import { waitFor } from "./budget.ts";
+
 /** Where in a step a fault strikes. */
 export type FaultPoint = "before" | "inside" | "after";
 
 interface Fault {
-  readonly action: "fail" | "hang" | "kill";
+  readonly action: "fail" | "hang" | "hold" | "kill";
   /** How many more times it strikes. */
   left: number;
 }
 
 /** Injects what the environment variable asks for; with none, every call is free. */
 export interface Faults {
-  /** Strikes when a fault is configured for this place: throws, waits for `signal`, or kills the daemon. */
+  /** Strikes when a fault is configured for this place: throws, waits for `signal` or to be told, or kills the daemon. */
   strike(place: string, point: FaultPoint, signal: AbortSignal): Promise<void>;
 }
 
 const faultPattern =
-  /^(?<place>[A-Za-z]+\/[a-z.-]+(?:!undo)?)@(?<point>before|inside|after)=(?<action>fail|hang|kill)(?:\*(?<count>[1-9]\d{0,5}))?$/;
+  /^(?<place>[A-Za-z]+\/[a-z.-]+(?:!undo)?)@(?<point>before|inside|after)=(?<action>fail|hang|hold|kill)(?:\*(?<count>[1-9]\d{0,5}))?$/;
 
 /** Does nothing. */
 export const noFaults: Faults = { strike: async () => {} };
 
 /**
  * Reads `FLOW/STEP[!undo]@POINT=ACTION[*COUNT]`, several separated by `;`. Action `fail` rejects the step, `hang`
- * waits until the step's budget is spent, `kill` ends the daemon by SIGKILL. Without a count it strikes every time. Of
- * several for the same place and point, the next strikes when the one before is used up.
+ * waits until the step's budget is spent, `hold` says `held at PLACE@POINT` on the standard error stream and waits until the
+ * daemon gets SIGUSR2, which lets go all that is held then, `kill` ends the daemon by SIGKILL. Without a count it strikes every
+ * time. Of several for the same place and point, the next strikes when the one before is used up.
  * Example: `RunPodSandbox/network.attach@after=kill`. Throws InvalidArgument for anything else.
  */
 export function parseFaults(text: string | undefined): Faults {
@@ -35,7 +38,7 @@ export function parseFaults(text: string | undefined): Faults {
     if (!groups) {
       throw new StatusError(
         Code.InvalidArgument,
-        `fault "${part}": expected FLOW/STEP[!undo]@before|inside|after=fail|hang|kill[*COUNT]`,
+        `fault "${part}": expected FLOW/STEP[!undo]@before|inside|after=fail|hang|hold|kill[*COUNT]`,
       );
     }
     const key = `${groups["place"]}@${groups["point"]}`;
@@ -45,6 +48,7 @@ export function parseFaults(text: string | undefined): Faults {
     };
     faults.set(key, [...(faults.get(key) ?? []), fault]);
   }
+  let held: Promise<void> | undefined;
   return {
     async strike(place, point, signal): Promise<void> {
       const fault = faults.get(`${place}@${point}`)?.find(({ left }) => left > 0);
@@ -55,6 +59,9 @@ export function parseFaults(text: string | undefined): Faults {
           throw new StatusError(Code.Internal, `injected fault ${point} ${place}`);
         case "hang":
           return untilAborted(signal);
+        case "hold":
+          process.stderr.write(`held at ${place}@${point}\n`);
+          return waitFor((held ??= untilTold().finally(() => (held = undefined))), signal);
         case "kill":
           process.kill(process.pid, "SIGKILL");
           // The signal ends the process on its way back from the kernel; nothing after this line may run.
@@ -62,6 +69,11 @@ export function parseFaults(text: string | undefined): Faults {
       }
     },
   };
+}
+
+/** Of all that is held: one signal is for all. */
+function untilTold(): Promise<void> {
+  return new Promise((resolve) => process.once("SIGUSR2", () => resolve()));
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -207,6 +207,22 @@ test("of several faults for one place the next strikes when the one before is us
   await faults.strike("F/a", "before", signal);
 });
 
+test("what is held goes on when it is told to, or ends with its budget", async () => {
+  const faults = parseFaults("F/a@before=hold*2;F/a@after=hold*1");
+  const others = process.listenerCount("SIGUSR2");
+  const strikes = (["before", "before", "after"] as const).map((point) => faults.strike("F/a", point, never));
+  await faults.strike("F/a", "before", never);
+  process.emit("SIGUSR2");
+  await Promise.all(strikes);
+  equal(process.listenerCount("SIGUSR2"), others);
+
+  const again = parseFaults("F/a@inside=hold");
+  await rejects(again.strike("F/a", "inside", AbortSignal.timeout(20)));
+  const next = again.strike("F/a", "inside", never);
+  process.emit("SIGUSR2");
+  await next;
+});
+
 test("a hanging fault ends with the step's budget", async () => {
   const subject = flow("F", { recover: "undo" }, [logged("a", { budgetMs: 20 })]);
   await rejects(
