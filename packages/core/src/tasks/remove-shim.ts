@@ -6,14 +6,14 @@ import { umountTree, waitProcessGone } from "@crib/linux";
 import type { ProcessIdentity, TaskEndpoint } from "@crib/sandboxer";
 
 import { bundleFiles, bundlePath, hasBundle, readBundleFile, removeBundle } from "./bundle.ts";
+import { deleteRemains } from "./delete-remains.ts";
 import { toKernelIdentity } from "./process-identity.ts";
 import { runcStateDir } from "./runtime-options.ts";
 import { connectShim, type ShimConnection } from "./shim-connection.ts";
 import { killProcess, killStrays } from "./shim-processes.ts";
 import { findBootstrap, readShimRecord, type ShimRecord } from "./shim-record.ts";
 import { accepts, removeDeadSocket, shimSocketPath, unixPath } from "./shim-socket.ts";
-import { type ShimsContext, shimEnvironment } from "./shims-context.ts";
-import { runShimDelete } from "./start-shim.ts";
+import type { ShimsContext } from "./shims-context.ts";
 import type { ShimEnd } from "./types.ts";
 
 /** What is known of a shim that is to go; each part may be missing. */
@@ -29,7 +29,8 @@ interface Remains {
 /**
  * Ends a shim and removes everything of it, from any half state. The polite way first: the task deleted, Shutdown, the
  * process gone. If that fails at any point: the process and all strays killed, `shim delete` for what the runtime still
- * has, then its state. Files go last, so that whatever was cut short can be found again by them.
+ * has, then its state. Files go last, so that whatever was cut short can be found again by them: a `shim delete` that fails fails the
+ * call, unless crib removes itself what it leaves.
  */
 export async function removeShim(
   context: ShimsContext,
@@ -172,23 +173,13 @@ async function endTask({ tasks }: ShimConnection, id: string, signal: AbortSigna
 }
 
 async function endByForce(context: ShimsContext, remains: Remains, signal: AbortSignal): Promise<void> {
-  const { id, bundle, record } = remains;
-  const { budgets, instance, namespace, daemonAddress, publishBinary, log } = context;
+  const { id, record } = remains;
+  const { budgets, instance, namespace } = context;
   if (remains.process !== undefined) await killProcess(remains.process, budgets.kill, signal);
   await killStrays(id, instance, budgets.kill, signal);
   const stateDir = runcStateDir(record.runtimeType, record.options, namespace, id);
   const init = stateDir === undefined ? undefined : await readInit(stateDir);
-  const command = { id, binary: record.binary, bundle, namespace, daemonAddress, publishBinary };
-  const env = shimEnvironment(context, id);
-  try {
-    if (!(await hasBundle(context.stateDir, id)) || record.binary === "")
-      throw new Error("nothing tells which shim it was");
-    await runShimDelete({ ...command, env, deadlineMs: budgets.delete }, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    log("warn", "shim delete failed", { taskId: id, error: (error as Error).message });
-    await killStrays(id, instance, budgets.kill, signal);
-  }
+  await deleteRemains(context, remains, signal);
   if (init !== undefined) await killProcess(init, budgets.kill, signal);
   if (stateDir !== undefined) await rm(stateDir, { recursive: true, force: true });
 }

@@ -17,6 +17,8 @@ export interface ShimRecord {
   readonly process?: ProcessIdentity;
   /** Launched only: its pod's controller talks to it, and knows how to end it. */
   readonly isLaunched?: boolean;
+  /** How often its `delete` has failed; absent: never. */
+  readonly failedDeletes?: number;
 }
 
 /** Writes the record: before the shim is started, and again with its process. */

@@ -79,16 +79,42 @@ suite("shims", { concurrency: 4 }, () => {
     equal(await strays(dir), 0);
   });
 
-  test("delete is called with the bundle, and one that hangs or fails does not stop the removal", async (t) => {
+  test("delete is called with the bundle; one that hangs keeps it for the next try", async (t) => {
     const starts = "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60";
-    const { dir, shims, request } = await fakeShim(
-      t,
-      starts,
-      `echo "$ID $BUNDLE" > ../../deleted; setsid sleep 60 & sleep 60`,
-    );
-    await rejects(shims.start(request(), t.signal), { code: Code.DeadlineExceeded });
-    equal(await readFile(join(dir, "deleted"), "utf8"), `t1 ${dir}/tasks/t1\n`);
+    const deletes = `echo "$ID $BUNDLE" >> ../../deleted; [ -e ../../freed ] && exit 0; setsid sleep 60 & sleep 60`;
+    const { dir, shims, request } = await fakeShim(t, starts, deletes);
+    const call = `t1 ${dir}/tasks/t1\n`;
+    await rejects(shims.start(request(), t.signal), { code: Code.DeadlineExceeded, message: /starting the shim/ });
+    equal(await readFile(join(dir, "deleted"), "utf8"), call);
     equal(await strays(dir), 0);
+    deepEqual(await shims.list(), ["t1"]);
+
+    const removing = shims.remove("t1", t.signal);
+    await rejects(removing, { code: Code.DeadlineExceeded, message: /of "t1" left \(try 2 of 5\).* 1200 ms/ });
+    equal(await strays(dir), 0);
+
+    await writeFile(join(dir, "freed"), "");
+    await shims.remove("t1", t.signal);
+    equal(await readFile(join(dir, "deleted"), "utf8"), call.repeat(3));
+    deepEqual(await shims.list(), []);
+  });
+
+  test("a delete that always fails does not keep the bundle for ever", async (t) => {
+    const { dir, shims, request } = await fakeShim(t, "exit 1", `echo x >> ../../deleted; echo gone >&2; exit 3`);
+    await rejects(shims.start(request(), t.signal), { code: Code.FailedPrecondition });
+    for (let tries = 2; tries < 5; tries += 1) {
+      await rejects(shims.remove("t1", t.signal), { code: Code.FailedPrecondition, message: /exit code 3: gone/ });
+      deepEqual(await shims.list(), ["t1"]);
+    }
+    await shims.remove("t1", t.signal);
+    equal(await readFile(join(dir, "deleted"), "utf8"), "x\n".repeat(5));
+    deepEqual(await shims.list(), []);
+  });
+
+  test("the stock runc shim's delete may fail: crib removes what it leaves", async (t) => {
+    const { shims, request } = await fakeShim(t, "exit 1", "exit 3");
+    const runc = { ...request(), runtimeType: "io.containerd.runc.v2" };
+    await rejects(shims.start(runc, t.signal), { code: Code.FailedPrecondition });
     deepEqual(await shims.list(), []);
   });
 

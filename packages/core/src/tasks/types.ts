@@ -62,7 +62,7 @@ export interface ShimBudgets {
   readonly connect: number;
   /** The Shutdown call. Default 3,000. */
   readonly shutdown: number;
-  /** `shim delete`. Default 5,000. */
+  /** `shim delete`, the first time it is run; twice and three times as long after that. Default 5,000. */
   readonly delete: number;
   /** From SIGKILL to the process being gone. Default 5,000. */
   readonly kill: number;
@@ -128,7 +128,7 @@ export interface ShimDescription {
 export interface Shims {
   /**
    * Makes the bundle, runs `shim start` and connects. A bundle that exists fails with AlreadyExists. On failure all of
-   * it is taken back as by `remove`, so far as it can be; `remove` may be called again.
+   * it is taken back as by `remove`, so far as it can be; `remove` may be called again, and must be where the bundle is still listed.
    */
   start(request: ShimStart, signal: AbortSignal): Promise<Shim>;
   /**
@@ -165,7 +165,8 @@ export interface Shims {
   /**
    * Ends the shim and removes what it and its bundle leave: processes, mounts, the runtime's state, socket, files.
    * Settles once the process is gone. Idempotent from any half state; an unknown id succeeds. `end` is how a launched shim is asked;
-   * without it such a shim is ended by force.
+   * without it such a shim is ended by force. A `shim delete` that fails, of a runtime whose remains only it knows, fails the call with its
+   * error and keeps the bundle, for the next call to try again; after five failures it is done without.
    */
   remove(id: string, signal: AbortSignal, end?: ShimEnd): Promise<void>;
   /** Ids of the bundles that exist, complete or not. */
