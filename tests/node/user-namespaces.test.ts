@@ -187,7 +187,7 @@ test("Status offers user namespaces where the runtime has them; elsewhere they a
       runtimes: {
         mapped: { options: { BinaryName: runc ?? "" } },
         without: { options: { BinaryName: script(lane, "exit 1") } },
-        unknown: { runtime_type: "io.containerd.kata.v2" },
+        unknown: { runtime_type: "io.containerd.kata.v2", runtime_path: script(lane, "exit 1") },
       },
     }),
   });
