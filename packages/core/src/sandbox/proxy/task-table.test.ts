@@ -149,6 +149,25 @@ suite("the table of tasks", { concurrency: 4 }, () => {
     });
   }
 
+  test("is given up once where several sandboxes, and several tasks of one, find out at the same time", async (t) => {
+    const { fixture, id } = await prepare(t);
+    const { id: other } = await fixture.started(t.signal);
+    const held = Promise.withResolvers<void>();
+    fixture.fake.faults.update = async () => {
+      if (fixture.fake.requests("update").length === 2) held.resolve();
+      await held.promise;
+      return await refuse(Code.Unimplemented)();
+    };
+    const tasks = tasksOf(fixture);
+    await Promise.all([
+      tasks.add(id, task("a"), t.signal),
+      tasks.add(id, task("b"), t.signal),
+      tasks.add(other, task("c"), t.signal),
+    ]);
+    equal(fixture.fake.requests("update").length, 2);
+    equal(fixture.controller.describe().tasksByUpdate, "no");
+  });
+
   test("is not given up for a task that is refused", async (t) => {
     const { fixture, id } = await prepare(t);
     fixture.fake.faults.update = ({ sandbox }, next) =>

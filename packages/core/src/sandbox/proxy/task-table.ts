@@ -146,12 +146,16 @@ export class TaskTables implements SandboxTasks {
     former: readonly TableTask[],
     signal: AbortSignal,
   ): Promise<void> {
+    if (this.#understood === "no") return;
     try {
       await this.#options.send(id, tasks, signal);
       if (this.#understood === "unknown") this.#understood = "yes";
       this.#told.add(id);
     } catch (reason) {
-      if (this.#understood !== "unknown" || !(await this.#isForeign(id, reason, former, signal))) throw reason;
+      const isForeign = this.#understood === "unknown" && (await this.#isForeign(id, reason, former, signal));
+      // The table of another sandbox may have shown it meanwhile.
+      if (this.understood === "no") return;
+      if (!isForeign) throw reason;
       this.#understood = "no";
       const { sandboxer, log } = this.#options;
       log("info", "sandboxer is told of no tasks", { sandboxer, reason: (reason as Error).message });
