@@ -26,6 +26,8 @@ export interface Crictl {
   json<T>(command: string, ...args: readonly string[]): Promise<T>;
   /** Starts a command; the caller ends it. */
   start(...args: readonly string[]): RunningCrictl;
+  /** The command itself, for another program to run. */
+  argv(...args: readonly string[]): readonly string[];
 }
 
 /** Gives crictl with a configuration file of its own in `dir`, so that the machine's does not matter. */
@@ -36,7 +38,13 @@ export function crictlFor(endpoint: string, dir: string): Crictl {
   const text: Crictl["text"] = async (...args) => (await runProgram([binary, "--config", config, ...args])).stdout;
   const json: Crictl["json"] = async <T>(command: string, ...args: readonly string[]) =>
     JSON.parse(await text(command, "-o", "json", ...args)) as T;
-  return { run, text, json, start: (...args) => startCrictl(["--config", config, ...args]) };
+  return {
+    run,
+    text,
+    json,
+    start: (...args) => startCrictl(["--config", config, ...args]),
+    argv: (...args) => [binary, "--config", config, ...args],
+  };
 }
 
 function startCrictl(args: readonly string[]): RunningCrictl {
