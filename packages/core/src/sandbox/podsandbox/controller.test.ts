@@ -1,4 +1,5 @@
-import { controllerSuite } from "../testing/controller-suite.ts";
+import { controllerSuite } from "@crib/sandboxer/testing";
+
 import { needsShim, testShims } from "./testing/needs-shim.ts";
 import { PodsandboxFixture } from "./testing/podsandbox-fixture.ts";
 

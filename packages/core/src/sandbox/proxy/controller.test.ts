@@ -1,4 +1,5 @@
-import { controllerSuite } from "../testing/controller-suite.ts";
+import { controllerSuite } from "@crib/sandboxer/testing";
+
 import { ProxyFixture } from "./testing/proxy-fixture.ts";
 
 controllerSuite("proxy, of sandboxes without a process", () => ProxyFixture.make(), {

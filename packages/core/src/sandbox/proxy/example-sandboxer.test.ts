@@ -6,8 +6,8 @@ import { after, suite, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Code } from "@crib/errdefs";
+import { controllerSuite } from "@crib/sandboxer/testing";
 
-import { controllerSuite } from "../testing/controller-suite.ts";
 import { ExampleFixture } from "./testing/example-fixture.ts";
 import { ExampleSandboxer, needsExample } from "./testing/example-sandboxer.ts";
 

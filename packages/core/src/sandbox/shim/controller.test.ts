@@ -1,4 +1,5 @@
-import { controllerSuite } from "../testing/controller-suite.ts";
+import { controllerSuite } from "@crib/sandboxer/testing";
+
 import { needsRoot } from "./testing/needs-root.ts";
 import { ShimFixture } from "./testing/shim-fixture.ts";
 

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { controllerSuite } from "../testing/controller-suite.ts";
+import { controllerSuite } from "@crib/sandboxer/testing";
+
 import { needsRoot } from "./testing/needs-root.ts";
 import { ShimFixture } from "./testing/shim-fixture.ts";
 

@@ -14,6 +14,7 @@ import {
   waitProcessGone,
 } from "@crib/linux";
 import type { NamespacePaths, Sandbox, SandboxController } from "@crib/sandboxer";
+import type { ControllerFixture } from "@crib/sandboxer/testing";
 
 import {
   createShims,
@@ -24,7 +25,6 @@ import {
   type Shims,
   type TaskLog,
 } from "../../../tasks/index.ts";
-import type { ControllerFixture } from "../../testing/controller-suite.ts";
 import { createPodsandboxController } from "../controller.ts";
 import type { PodsandboxOptions } from "../types.ts";
 import { pauseDirectory } from "./pause-directory.ts";

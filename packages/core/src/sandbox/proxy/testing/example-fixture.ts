@@ -13,8 +13,8 @@ import {
   waitProcessGone,
 } from "@crib/linux";
 import type { Sandbox } from "@crib/sandboxer";
+import type { ControllerFixture } from "@crib/sandboxer/testing";
 
-import type { ControllerFixture } from "../../testing/controller-suite.ts";
 import { createProxyController } from "../controller.ts";
 import type { ProxyController } from "../types.ts";
 import { type ExampleSandboxer, processesNaming } from "./example-sandboxer.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Sandbox } from "@crib/sandboxer";
+import type { ControllerFixture, ControllerPeer } from "@crib/sandboxer/testing";
 
-import type { ControllerFixture, ControllerPeer } from "../../testing/controller-suite.ts";
 import { createProxyController } from "../controller.ts";
 import type { ProxyBudgets, ProxyController, SandboxerConfig } from "../types.ts";
 import { FakeSandboxer, type FakeSandboxerOptions, hang } from "./fake-sandboxer.ts";

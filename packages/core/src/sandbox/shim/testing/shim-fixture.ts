@@ -17,9 +17,9 @@ import {
   waitProcessGone,
 } from "@crib/linux";
 import type { Sandbox, SandboxController } from "@crib/sandboxer";
+import type { ControllerFixture, ControllerPeer } from "@crib/sandboxer/testing";
 
 import { createShims, shimSocketPath, type Shims, type TaskLog } from "../../../tasks/index.ts";
-import type { ControllerFixture, ControllerPeer } from "../../testing/controller-suite.ts";
 import type { RuntimeHandler } from "../../types.ts";
 import { createShimController } from "../controller.ts";
 import type { ShimControllerBudgets } from "../types.ts";

@@ -2,8 +2,7 @@ import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { Sandbox } from "@crib/sandboxer";
-
+import type { Sandbox } from "../../types.ts";
 import { type ControllerFixture, type ControllerPeer, grace, type Promising } from "./controller-fixture.ts";
 
 /** What holds where another process holds a sandbox, and its death is the sandbox's: it may die, or hang, at any time. */

@@ -2,13 +2,11 @@ import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import type { NamespacePaths } from "@crib/sandboxer";
 
+import type { NamespacePaths } from "../../types.ts";
 import { type ControllerFixture, type ControllerSuiteOptions, grace, type Promising } from "./controller-fixture.ts";
 import { lostPeerPromises } from "./lost-peer-promises.ts";
 import { peerPromises } from "./peer-promises.ts";
-
-export type { ControllerFixture, ControllerPeer, ControllerSuiteOptions } from "./controller-fixture.ts";
 
 const unknownId = "f".repeat(64);
 

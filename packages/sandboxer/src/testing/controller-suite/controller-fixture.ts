@@ -1,6 +1,6 @@
 import type { TestContext, TestOptions } from "node:test";
 
-import type { Sandbox, SandboxController } from "@crib/sandboxer";
+import type { Sandbox, SandboxController } from "../../types.ts";
 
 /** One controller with the host around it, as the suite needs it. */
 export interface ControllerFixture extends AsyncDisposable {

@@ -1,0 +1,6 @@
+export { controllerSuite } from "./controller-suite/controller-suite.ts";
+export type {
+  ControllerFixture,
+  ControllerPeer,
+  ControllerSuiteOptions,
+} from "./controller-suite/controller-fixture.ts";
