@@ -1,13 +1,15 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, notEqual, rejects } from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import type { TestContext } from "node:test";
 
-import { ContainerState } from "@crib/wire/cri";
+import { Code, hasCode } from "@crib/errdefs";
+import { ContainerState, PodSandboxState } from "@crib/wire/cri";
 
 import { type ContainerNode, type ContainerOptions, startContainerNode } from "../support/containers/container-node.ts";
 import type { Container } from "../support/containers/container.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Node, NodeOptions } from "../support/node.ts";
+import type { PodConfig } from "../support/pod-config.ts";
 import type { Pod } from "../support/pod.ts";
 import { faultPoints } from "./fault-matrix.ts";
 
@@ -64,6 +66,7 @@ export class SandboxKillScene {
   #host: Pod | undefined;
   #witness: Container | undefined;
   #logged = 0;
+  #podsEnd = false;
 
   private constructor(target: ContainerNode, handler: string) {
     this.target = target;
@@ -116,8 +119,12 @@ export class SandboxKillScene {
     await Promise.all(this.#subjects.map(({ call }) => call));
   }
 
-  /** Everything that was struck comes to an end in which it should be; only the host and its witness are left. */
-  async converge(): Promise<void> {
+  /**
+   * Everything that was struck comes to an end in which it should be; only the host and its witness are left. `podsEnd`: a pod that was ready
+   * may have exited since, and is asked for anew.
+   */
+  async converge({ podsEnd }: { readonly podsEnd: boolean } = { podsEnd: false }): Promise<void> {
+    this.#podsEnd = podsEnd;
     await Promise.all(
       this.#subjects.map(async ({ name, converge }) => {
         for (const come of converge) {
@@ -225,11 +232,24 @@ export class SandboxKillScene {
     };
     let pod: Pod | undefined;
     const usable = async (): Promise<void> => {
-      pod = await run();
+      pod = await run().catch(async (reason: unknown) => {
+        if (this.#podsEnd && hasCode(reason, Code.AlreadyExists)) await this.#removePodsOf(config);
+        throw reason;
+      });
       equal((await this.node.list()).get(pod.id), "READY");
       await this.#expectUsable(pod);
     };
     this.#add("RunPodSandbox", run(), [usable, async () => await pod?.stop(), async () => await pod?.remove()]);
+  }
+
+  async #removePodsOf({ metadata }: PodConfig): Promise<void> {
+    const { runtime } = this.node.cri;
+    const { items } = await runtime.listPodSandbox({});
+    for (const { id, metadata: { uid } = {}, state } of items) {
+      if (uid !== metadata?.uid) continue;
+      equal(state, PodSandboxState.SANDBOX_NOTREADY);
+      await runtime.removePodSandbox({ podSandboxId: id });
+    }
   }
 
   #endPod(flow: Flow, pod: Pod, call: () => Promise<void>): void {
@@ -254,14 +274,16 @@ export class SandboxKillScene {
   /** It can be started, or runs and can be used, or has ended, for good. */
   async #expectSettled(container: Container): Promise<void> {
     const { state } = await container.status();
-    if (state === CONTAINER_CREATED) await container.start();
+    if (state === CONTAINER_CREATED && this.#podsEnd)
+      await rejects(container.start(), { code: Code.FailedPrecondition });
+    else if (state === CONTAINER_CREATED) await container.start();
     else if (state === CONTAINER_RUNNING) equal((await container.execSync(["true"])).exitCode, 0);
     else equal(state, CONTAINER_EXITED);
   }
 
   #leave(container: Container): Subject["converge"] {
-    const exited = async (): Promise<void> => equal((await container.status()).state, CONTAINER_EXITED);
-    return [() => container.stop(graceS), exited, () => container.remove()];
+    const stopped = async (): Promise<void> => notEqual((await container.status()).state, CONTAINER_RUNNING);
+    return [() => container.stop(graceS), stopped, () => container.remove()];
   }
 
   async #expectUsable(pod: Pod, options: ContainerOptions = {}): Promise<void> {
