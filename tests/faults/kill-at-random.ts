@@ -8,6 +8,7 @@ import { processesOf } from "../support/containers/processes-of.ts";
 import { shimOf } from "../support/containers/shim-of.ts";
 import { eventually, pause } from "../support/eventually.ts";
 import { randomNumbers } from "../support/random.ts";
+import type { ExampleSandboxer } from "../support/sandboxers/example-sandboxer.ts";
 
 /** Milliseconds that a removal may meet daemons that are killed before something must be wrong. */
 const insistMs = 90_000;
@@ -19,8 +20,23 @@ interface Living {
   containerId?: string;
 }
 
+/** What can be killed. */
+type Victim = "daemon" | "sandboxer" | "tasks" | "shim" | "pause" | "container";
+
 /** Daemons take their time to come back, and mostly one of them should be there. */
-const targets = ["daemon", "shim", "shim", "pause", "pause", "container", "container", "container"] as const;
+const usualTargets: readonly Victim[] = [
+  "daemon",
+  "shim",
+  "shim",
+  "pause",
+  "pause",
+  "container",
+  "container",
+  "container",
+];
+
+/** The same where a sandboxer has the pods. */
+const sandboxerTargets: readonly Victim[] = ["daemon", "sandboxer", "sandboxer", "tasks", "container"];
 
 /** Milliseconds between kills at most. */
 const longestMs = 250;
@@ -28,20 +44,33 @@ const longestMs = 250;
 /** Milliseconds that a victim of the kind that was drawn is looked for. */
 const lookMs = 3_000;
 
+/** How it is done. */
+interface RandomKills {
+  readonly kills: number;
+  readonly seed: number;
+  /** Has the pods, and is killed too. Default: pods with and without a pause in shims of their own. */
+  readonly sandboxer?: ExampleSandboxer;
+}
+
+/** Where kills strike. */
+interface Field extends ContainerNode {
+  readonly sandboxer: ExampleSandboxer | undefined;
+}
+
 /**
- * Pods with a container come and go side by side, each call made once; meanwhile daemon, shims, pauses and containers are killed. In the
+ * Pods with a container come and go side by side, each call made once; meanwhile daemon, shims, pauses and containers are killed, or daemon,
+ * sandboxer, its task server and containers. In the
  * end everything that is still there can be removed, and nothing is left. The same seed chooses the same victims and pauses.
  */
-export async function killAtRandom(
-  t: TestContext,
-  { kills, seed }: { readonly kills: number; readonly seed: number },
-): Promise<void> {
-  const target = await startContainerNode(t);
+export async function killAtRandom(t: TestContext, { kills, seed, sandboxer }: RandomKills): Promise<void> {
+  const target: Field = { ...(await startContainerNode(t, configFor(sandboxer))), sandboxer };
   const { node } = target;
+  const targets = sandboxer ? sandboxerTargets : usualTargets;
   const random = randomNumbers(seed);
   const living = new Set<Living>();
   const done = new AbortController();
-  const lives = ["", "paused", ""].map(async (handler) => {
+  const handlers = sandboxer ? ["spaces", "spaces", "spaces"] : ["", "paused", ""];
+  const lives = handlers.map(async (handler) => {
     let ended = 0;
     while (!done.signal.aborted) {
       await live(target, handler, living);
@@ -49,7 +78,7 @@ export async function killAtRandom(
     }
     return ended;
   });
-  const counts = { daemon: 0, shim: 0, pause: 0, container: 0 };
+  const counts: Partial<Record<Victim, number>> = {};
   try {
     for (let kill = 0; kill < kills;) {
       await pause(random() * longestMs);
@@ -57,7 +86,7 @@ export async function killAtRandom(
       const which = random();
       // Counted is only what was there to be killed.
       if (!(await strikeSoon(target, victim, living, which))) continue;
-      counts[victim]++;
+      counts[victim] = (counts[victim] ?? 0) + 1;
       kill++;
     }
   } finally {
@@ -70,16 +99,21 @@ export async function killAtRandom(
   await eventually(30_000, async () => {
     deepEqual(await node.leftovers(), []);
     deepEqual(await node.leaks(), []);
+    deepEqual(sandboxer?.leftovers(node.instance) ?? [], []);
   });
   equal((await node.cri.runtime.listContainers({})).containers.length, 0);
 }
 
-async function strikeSoon(
-  target: ContainerNode,
-  victim: (typeof targets)[number],
-  living: ReadonlySet<Living>,
-  which: number,
-): Promise<boolean> {
+function configFor(sandboxer: ExampleSandboxer | undefined): Parameters<typeof startContainerNode>[1] {
+  if (!sandboxer) return {};
+  const config = {
+    runtimes: { spaces: { controller: "spaces" } },
+    sandboxers: { spaces: { address: sandboxer.address } },
+  };
+  return { config: () => config };
+}
+
+async function strikeSoon(target: Field, victim: Victim, living: ReadonlySet<Living>, which: number): Promise<boolean> {
   const end = performance.now() + lookMs;
   do {
     const all = [...living].filter(({ hasPause }) => hasPause || victim !== "pause");
@@ -90,18 +124,18 @@ async function strikeSoon(
 }
 
 /** Gives whether there was something to kill. */
-async function strike(
-  { node }: ContainerNode,
-  victim: (typeof targets)[number],
-  one: Living | undefined,
-): Promise<boolean> {
+async function strike({ node, sandboxer }: Field, victim: Victim, one: Living | undefined): Promise<boolean> {
   if (victim === "daemon") {
     await node.restart();
     return true;
   }
-  if (!one) return false;
+  if (victim === "sandboxer") {
+    await sandboxer?.end("SIGKILL");
+    await sandboxer?.start();
+    return true;
+  }
   try {
-    const pid = await pidOf(node, victim, one);
+    const pid = victim === "tasks" ? sandboxer?.taskServerPid() : one && (await pidOf(node, victim, one));
     if (pid === undefined) return false;
     process.kill(pid, "SIGKILL");
     return true;

@@ -1,5 +1,4 @@
 import { deepEqual, equal, notEqual, rejects } from "node:assert/strict";
-import { readdirSync } from "node:fs";
 import type { TestContext } from "node:test";
 
 import { Code, hasCode } from "@crib/errdefs";
@@ -150,18 +149,14 @@ export class SandboxKillScene {
     await this.#expectUsable(this.host);
   }
 
-  /** Removes the host; then nothing is left of any pod on the machine, nor in `directories`. */
-  async expectNothingLeft(directories: readonly string[]): Promise<void> {
+  /** Removes the host; then nothing is left of any pod on the machine, nor what `others` finds. */
+  async expectNothingLeft(others: () => readonly string[] = () => []): Promise<void> {
     await this.node.removeAllPods(soonMs);
     await eventually(soonMs, async () => {
       equal((await this.node.cri.runtime.listContainers({})).containers.length, 0);
       deepEqual(await this.node.leftovers(), []);
       deepEqual(await this.node.leaks(), []);
-      const left = directories.flatMap((directory) => readdirSync(directory, { recursive: true }).map(String));
-      deepEqual(
-        left.filter((path) => path.includes(this.node.instance)),
-        [],
-      );
+      deepEqual(others(), []);
     });
   }
 

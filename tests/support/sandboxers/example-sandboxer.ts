@@ -28,6 +28,8 @@ export interface ExampleSandboxer {
   readonly pid: number;
   /** The process that runs tasks, which outlives it; undefined while there is none. */
   taskServerPid(): number | undefined;
+  /** What it keeps of the pods of a node; the node's ids end in `instance`. */
+  leftovers(instance: string): readonly string[];
   /** What it has printed. */
   log(): string;
   /** Sends it a signal, and waits for its end; pods stay. */
@@ -86,6 +88,8 @@ export async function startExampleSandboxer(t: TestContext): Promise<ExampleSand
       return process.pid;
     },
     taskServerPid,
+    leftovers: (instance) =>
+      readdirSync(stateDir, { recursive: true, encoding: "utf8" }).filter((path) => path.includes(instance)),
     log: () => output,
     end,
     async start(): Promise<void> {
