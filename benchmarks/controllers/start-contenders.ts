@@ -62,6 +62,7 @@ pause = "always"
 controller = "shim"
 runtime_type = "io.containerd.cribexample.v1"
 runtime_path = ${JSON.stringify(exampleShim)}
+network = "parallel"
 [runtimes.sandboxer]
 controller = "namespaces"
 [sandboxers.namespaces]
