@@ -182,6 +182,7 @@ suite("the table of tasks", { concurrency: 4 }, () => {
     const { fixture, id } = await prepare(t, "on");
     fixture.fake.faults.update = refuse(Code.Unimplemented);
     await rejects(tasksOf(fixture).add(id, task("a"), t.signal), { code: Code.Unimplemented });
+    await tasksOf(fixture).remove(id, "a", t.signal);
     const { fixture: quiet } = await prepare(t, "off");
     equal(quiet.controller.tasks, undefined);
     equal(quiet.controller.describe().tasksByUpdate, "no");

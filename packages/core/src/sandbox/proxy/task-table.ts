@@ -134,7 +134,8 @@ export class TaskTables implements SandboxTasks {
       try {
         await this.#tell(id, next ?? memory.tasks, memory.tasks, signal);
       } catch (reason) {
-        if (!hasCode(reason, Code.NotFound)) throw reason;
+        // Neither who does not know the sandbox nor who knows no tables has anything of the task to take back.
+        if (!hasCode(reason, Code.NotFound) && !hasCode(reason, Code.Unimplemented)) throw reason;
       }
     });
   }
