@@ -238,9 +238,11 @@ export class ContainerLife {
 
   async #end(id: string, exit?: ContainerExit): Promise<void> {
     const { rows, log, publish, notices } = this.#options;
-    const facts = withoutAhead(rows.store.get(id).facts);
+    const before = rows.store.get(id);
+    const facts = withoutAhead(before.facts);
     const ended = exit && facts.exit === undefined ? { ...facts, exit } : facts;
-    rows.change(id, { state: "ending", facts: ended }, "problem");
+    // What stands in the way of an end that is tried again stays known: each try waits longer than the last.
+    rows.change(id, { state: "ending", facts: ended }, before.state === "ending" ? undefined : "problem");
     this.#runs.copySoon(id);
     await this.#runs.finish(endContainer, id);
     const record = rows.become(id, "exited");

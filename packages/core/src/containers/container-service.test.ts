@@ -218,3 +218,17 @@ test("an undo that fails keeps the row, says why, and is tried again", async (t)
   await rejects(access(join(fixture.dir, "tasks", record.id)));
   deepEqual([fixture.mounts.size, fixture.snapshots.size], [0, 0]);
 });
+
+test("an end that fails again and again counts its tries, and waits longer before each", async (t) => {
+  const fixture = await ContainerFixture.open(t, { faults: "EndContainer/rootfs.unmount@before=fail*3" });
+  const id = await fixture.containers.create(fixture.request(), signal);
+  await fixture.containers.start(id, signal);
+  await fixture.containers.stop(id, 0, signal).catch(() => {});
+  let tries = 0;
+  await until(() => {
+    const { problem, state } = fixture.containers.get(id);
+    tries = Math.max(tries, problem?.attempts ?? 0);
+    return state === "exited" && problem === undefined;
+  });
+  equal(tries, 3);
+});
