@@ -81,3 +81,11 @@ test("calls that meet a pod that is being made", needsRoot, async (t) => {
 function readNetns(dir: string): readonly string[] {
   return readdirSync(join(dir, "netns"));
 }
+
+test("why a pod did not start is told also where it cannot be taken back at once", needsRoot, async (t) => {
+  const faults = "RunPodSandbox/sandbox.start@before=fail*1;RunPodSandbox/cgroup.create!undo@before=fail*1";
+  const node = await startNode(t, { faults });
+  await rejects(node.runPod(), { message: /sandbox\.start.*; and it cannot be cleaned up yet: .*cgroup\.create/ });
+  await eventually(5_000, async () => equal((await node.list()).size, 0));
+  deepEqual(await node.leftovers(), []);
+});

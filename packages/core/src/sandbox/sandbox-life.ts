@@ -119,7 +119,7 @@ export class SandboxLife {
       const failure =
         reason instanceof FlowFailure ? reason : new FlowFailure("row.copy", StatusError.from(reason), new Set());
       log.warn({ sandboxId: id, step: failure.step, error: failure.error.message }, "pod sandbox failed to start");
-      await this.#undoSteps(id, failure.begun);
+      await this.#undoFailed(id, failure);
       throw failure.error;
     }
     const record = rows.change(id, { state: "ready" });
@@ -128,6 +128,18 @@ export class SandboxLife {
     log.info({ sandboxId: id, pod: record.name }, "pod sandbox is ready");
     publish("created", record);
     publish("started", record);
+  }
+
+  /** Takes back what a failed RunPodSandbox has begun. Why it failed comes first in the error, also where that fails in its turn. */
+  async #undoFailed(id: string, { error, begun }: FlowFailure): Promise<void> {
+    try {
+      await this.#undoSteps(id, begun);
+    } catch (reason) {
+      const { message } = StatusError.from(reason);
+      throw new StatusError(error.code, `${error.message}; and it cannot be cleaned up yet: ${message}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Undoes steps of RunPodSandbox and drops the row; when that fails, the row says why and is tried again later. */
