@@ -61,6 +61,9 @@ test("what the CRI tells of pods", needsRoot, async (t) => {
     const info = await database.info();
     ok(info.pid > 0);
     equal(info.processStatus, "running");
+    equal(info.controllerInfo?.info?.["pid"], String(info.pid));
+    equal(info.controllerInfo.platform?.os, "linux");
+    equal(info.controllerInfo.problem, undefined);
     const process = info.runtimeSpec?.["process"] as { readonly args: readonly string[] } | undefined;
     match(process?.args[0] ?? "", /pause/);
   });

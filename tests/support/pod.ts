@@ -11,6 +11,12 @@ export interface PodInfo {
   readonly netNamespaceClosed: boolean;
   readonly namespaces: Readonly<Record<string, string>>;
   readonly controller: string;
+  /** What the controller says. */
+  readonly controllerInfo?: {
+    readonly info?: Readonly<Record<string, string>>;
+    readonly platform?: { readonly os: string };
+    readonly problem?: string;
+  };
   readonly runtimeHandler: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly runtimeSpec?: Readonly<Record<string, unknown>>;

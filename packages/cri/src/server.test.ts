@@ -151,6 +151,18 @@ test("verbose status tells configuration, CNI result and timings as JSON", async
   deepEqual(info["cniResult"], [{ cniVersion: "1.1.0" }]);
   equal(info["controller"], "podsandbox");
   deepEqual(info["timings"], []);
+  equal(server.sandboxes.described, 1);
+});
+
+test("verbose status tells what the controller says, and no other asks it", async () => {
+  await using server = await startTestServer();
+  const { podSandboxId } = await server.client.call(runtime.runPodSandbox, { config: podConfig() });
+  server.sandboxes.facts = { info: { hypervisor: "fake" }, problem: "no platform" };
+  await server.client.call(runtime.podSandboxStatus, { podSandboxId });
+  equal(server.sandboxes.described, 0);
+  const answer = await server.client.call(runtime.podSandboxStatus, { podSandboxId, verbose: true });
+  const { controllerInfo } = JSON.parse(answer.info["info"] ?? "") as Record<string, unknown>;
+  deepEqual(controllerInfo, server.sandboxes.facts);
 });
 
 test("pods of the host's network show no address", async () => {

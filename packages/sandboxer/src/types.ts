@@ -188,7 +188,7 @@ export interface ExitStatus {
   readonly reason?: string;
 }
 
-/** Usage of the boundary itself, in nanoseconds and bytes. */
+/** Usage of a pod as its boundary sees it, all containers included, in nanoseconds and bytes. */
 export interface SandboxMetrics {
   readonly timestamp: Date;
   readonly cpuUsageNanos?: bigint;
@@ -253,7 +253,7 @@ export interface SandboxController {
   /** Whether it is pending, from memory, for whoever shows the pod; undefined otherwise. Absent where that cannot be. */
   pending?(id: string): SandboxPending | undefined;
 
-  /** Undefined where the controller has nothing of its own to report; the pod's cgroup is read by the caller. */
+  /** Shown as the pod's usage. Undefined where the pod's cgroup, which the caller reads, tells as much. */
   metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined>;
 
   /** Tells of changed resources. A controller to which they mean nothing succeeds. */

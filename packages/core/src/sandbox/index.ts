@@ -13,6 +13,7 @@ export { createGoneController, type GoneControllerOptions } from "./gone-control
 export { isReady } from "./is-ready.ts";
 export type {
   Bandwidth,
+  ControllerFacts,
   DnsConfig,
   NetworkFact,
   PlannedNetwork,

@@ -1,9 +1,11 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
+import type { SandboxMetrics, TaskEndpoint } from "@crib/sandboxer";
 
 import { createEventHub } from "../events/event-hub.ts";
 import { waitFor } from "../flow/budget.ts";
 import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
 import type { PluginHooks } from "../nri/types.ts";
+import { type Asked, askController, measureByController } from "./ask-controller.ts";
 import { ExitWatch } from "./exit-watch.ts";
 import { removePodSandbox, runPodSandbox, stopPodSandbox } from "./flows.ts";
 import { isReady } from "./is-ready.ts";
@@ -18,6 +20,7 @@ import { sandboxName } from "./pod-names.ts";
 import { newSandboxId } from "./sandbox-id.ts";
 import { SandboxLife, type SandboxLifeOptions } from "./sandbox-life.ts";
 import type {
+  ControllerFacts,
   PodSandboxes,
   PodSandboxRequest,
   RuntimeHandler,
@@ -32,6 +35,8 @@ export interface PodSandboxesOptions extends Omit<SandboxLifeOptions, "publish">
   readonly bootId: string;
   readonly planning: Planning;
   readonly hooks: Pick<PluginHooks, "updatePodSandbox" | "postUpdatePodSandbox">;
+  /** Where the tasks of a pod are served, if that is known without starting anything. Default: it is not known. */
+  readonly taskEndpointOf?: (id: string) => TaskEndpoint | undefined;
 }
 
 /** The pod sandboxes of a daemon, and how they come back when it starts. */
@@ -94,6 +99,14 @@ export class PodSandboxService implements PodSandboxes {
     throw new StatusError(Code.NotFound, `sandbox "${idOrPrefix}": not found`);
   }
 
+  async describe(id: string, signal: AbortSignal): Promise<ControllerFacts | undefined> {
+    return await askController(this.#asked(id), signal);
+  }
+
+  async metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined> {
+    return await measureByController(this.#asked(id), signal);
+  }
+
   list(filter: SandboxFilter = {}): readonly SandboxRecord[] {
     const labels = Object.entries(filter.labels ?? {});
     return this.#options.store
@@ -122,6 +135,13 @@ export class PodSandboxService implements PodSandboxes {
 
   watch(signal: AbortSignal): AsyncIterable<SandboxEvent> {
     return this.#events.watch(signal);
+  }
+
+  #asked(id: string): Asked {
+    const record = this.get(id);
+    const { planning, taskEndpointOf } = this.#options;
+    const controller = planning.controllers.get(record.plan.handler.controller);
+    return { record, controller, endpoint: taskEndpointOf?.(record.id) };
   }
 
   /** Re-attaches to every sandbox that was ready; see `ExitWatch.reattach`. */

@@ -4,7 +4,11 @@ import type {
   NamespacePaths,
   SandboxInstance,
   SandboxResources,
+  SandboxMetrics,
   SandboxSecurity,
+  SandboxStatus,
+  Platform,
+  TaskEndpoint,
 } from "@crib/sandboxer";
 
 import type { FlowRun } from "../flow/types.ts";
@@ -235,6 +239,15 @@ export interface SandboxFilter {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** What a controller says of a pod; each part only where it told. */
+export interface ControllerFacts extends Partial<SandboxStatus> {
+  readonly platform?: Platform;
+  /** Where the pod's tasks are served, once they are. */
+  readonly endpoint?: TaskEndpoint;
+  /** Why something is missing. */
+  readonly problem?: string;
+}
+
 /** The pod sandboxes of this daemon: what the CRI calls stand on. */
 export interface PodSandboxes {
   /**
@@ -249,6 +262,13 @@ export interface PodSandboxes {
   remove(id: string, signal: AbortSignal): Promise<void>;
   /** The record of an id or of a unique prefix. NotFound; InvalidArgument when empty or ambiguous. Rows that are still `creating` are not found. */
   get(idOrPrefix: string): SandboxRecord;
+  /**
+   * What the pod's controller says of it, for whoever looks closely: asks it, for at most a second, and never fails for what it does or
+   * does not answer. Undefined for a pod that is not ready. NotFound.
+   */
+  describe(id: string, signal: AbortSignal): Promise<ControllerFacts | undefined>;
+  /** What the pod's controller measures of it, asked for at most a second; undefined where it does not. NotFound for an unknown pod. */
+  metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined>;
   /** From memory. Rows that are still `creating` are not listed, unless their undo failed. */
   list(filter?: SandboxFilter): readonly SandboxRecord[];
   /** Stores changed resources and tells the controller. NotFound. */

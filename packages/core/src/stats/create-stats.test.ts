@@ -4,10 +4,12 @@ import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code, StatusError } from "@crib/errdefs";
+import type { SandboxMetrics } from "@crib/sandboxer";
 import { cgroupsV2 } from "@crib/wire/cgroups";
 import type { StatsResponse } from "@crib/wire/task";
 
 import type { ContainerRecord } from "../containers/types.ts";
+import type { SandboxRecord } from "../sandbox/types.ts";
 import type { TaskService } from "../tasks/types.ts";
 import { createStats } from "./create-stats.ts";
 import type { Stats } from "./types.ts";
@@ -57,6 +59,27 @@ test("one with a process of this host is not asked for", async () => {
   };
   const usage = await statsWith(asked).container(record({ process: { pid: 1, startTime: 1 } }), never);
   equal(usage.cpu, undefined);
+});
+
+test("what a controller measures of a pod goes before what the host does", async () => {
+  const cgroupPath = `/crib-test-none-${process.pid}/crib-pod`;
+  const pod = { id: "pod", state: "ready", plan: { cgroupPath, namespaces: {} } } as unknown as SandboxRecord;
+  const statsOf = (podMetrics: () => Promise<SandboxMetrics | undefined>): Stats =>
+    createStats({
+      cgroupDriver: "cgroupfs",
+      snapshots: { usage: () => new Promise(() => {}) },
+      rootDir: "/",
+      log: { debug: () => {} },
+      podMetrics,
+    });
+  const timestamp = new Date(5_000);
+  const told = { timestamp, cpuUsageNanos: 7n, memoryUsageBytes: 9n, memoryWorkingSetBytes: 8n, pids: 3n };
+  const usage = await statsOf(async () => told).pod(pod, never);
+  equal(usage.timestamp.getTime(), 5_000);
+  equal(usage.cpu?.usageNanos, 7n);
+  equal(usage.memory?.workingSetBytes, 8n);
+  equal(usage.processCount, 3n);
+  equal((await statsOf(async () => undefined).pod(pod, never)).cpu, undefined);
 });
 
 test("a service that does not tell costs its figures alone; one that knows no such task is NotFound", async () => {

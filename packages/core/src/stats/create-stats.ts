@@ -9,10 +9,12 @@ import {
   cgroupStats,
   interfaceStats,
 } from "@crib/linux";
+import type { SandboxMetrics } from "@crib/sandboxer";
 
 import type { ContainerRecord } from "../containers/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
 import type { TaskServices } from "../tasks/types.ts";
+import { type PodStats, withBoundary } from "./boundary-stats.ts";
 import { cgroupDirectoryOf } from "./cgroup-directory.ts";
 import { CpuRates } from "./rates.ts";
 import { readTaskMetrics, type TaskMetrics } from "./task-metrics.ts";
@@ -25,6 +27,8 @@ export interface StatsOptions extends WritableLayersOptions {
   readonly cgroupDriver: "cgroupfs" | "systemd";
   /** Asked for usage of containers whose processes, and so whose cgroups, are not on this host. Default: they have none. */
   readonly taskServices?: Pick<TaskServices, "of">;
+  /** What a pod's controller measures of it, which goes before what its cgroup of this host tells. Default: nothing. */
+  readonly podMetrics?: (sandboxId: string, signal: AbortSignal) => Promise<SandboxMetrics | undefined>;
 }
 
 /** Milliseconds that a task service has to tell of a container: lists ask for all of them. */
@@ -66,7 +70,12 @@ class StatsOfHost implements Stats {
     if (state !== "ready") throw new StatusError(Code.Unavailable, `sandbox "${id}": it is not ready`);
     const cgroup = this.#podCgroup(plan.cgroupPath);
     const netns = plan.namespaces.net;
-    const [stats, pressure] = await Promise.all([cgroupStats(cgroup), readPressure(cgroup)]);
+    const [ofCgroup, pressure, measured] = await Promise.all([
+      cgroupStats(cgroup),
+      readPressure(cgroup),
+      this.#options.podMetrics?.(id, signal),
+    ]);
+    const stats = withBoundary(ofCgroup, measured);
     return {
       ...this.#usage(`pod ${id}`, stats),
       ...(pressure && { pressure }),
@@ -113,7 +122,7 @@ class StatsOfHost implements Stats {
     }
   }
 
-  #usage(key: string, stats: CgroupStats): { timestamp: Date; cpu?: CpuUsage; memory?: MemoryUsage } {
+  #usage(key: string, stats: PodStats): { timestamp: Date; cpu?: CpuUsage; memory?: MemoryUsage } {
     const { timestampNanos, cpuUsageNanos, memory } = stats;
     const rate = cpuUsageNanos === undefined ? undefined : this.#rates.add(key, cpuUsageNanos, timestampNanos);
     return {
@@ -131,7 +140,7 @@ class StatsOfHost implements Stats {
   }
 }
 
-function memoryUsage(memory: NonNullable<CgroupStats["memory"]>): MemoryUsage {
+function memoryUsage(memory: NonNullable<PodStats["memory"]>): MemoryUsage {
   const { availableBytes, ...rest } = memory;
   return { ...rest, ...(availableBytes !== undefined && { availableBytes }) };
 }

@@ -59,7 +59,10 @@ export interface RunningTask extends TaskStdio {
 }
 
 /** Disposing of them leaves every task running, and what is on its way from one is brought to its FIFOs. */
-export interface OpenTaskServices extends TaskServices, AsyncDisposable {}
+export interface OpenTaskServices extends TaskServices, AsyncDisposable {
+  /** Where the open connection of a pod leads to; undefined without one. Dials nobody. */
+  endpointOf(sandboxId: string): TaskEndpoint | undefined;
+}
 
 /** How long the controller is given to learn of a death, each time. */
 const deathPausesMs = [10, 40] as const;
@@ -73,6 +76,8 @@ export function createTaskServices(options: TaskServicesOptions): OpenTaskServic
 interface Opening {
   readonly service: Promise<TaskService>;
   readonly leaving: AbortController;
+  /** Once it is there. */
+  endpoint?: TaskEndpoint;
 }
 
 class TaskServicesOfDaemon implements OpenTaskServices {
@@ -91,6 +96,10 @@ class TaskServicesOfDaemon implements OpenTaskServices {
     if (this.#isClosed) throw new StatusError(Code.Canceled, `${doing}: the daemon ends`);
     const { service } = this.#openings.get(sandboxId) ?? this.#begin(sandboxId, doing);
     return await waitFor(service, signal);
+  }
+
+  endpointOf(sandboxId: string): TaskEndpoint | undefined {
+    return this.#openings.get(sandboxId)?.endpoint;
   }
 
   forget(sandboxId: string): void {
@@ -115,13 +124,20 @@ class TaskServicesOfDaemon implements OpenTaskServices {
   /** The work goes on when a caller leaves: others may wait for it, and the next one will. */
   #begin(sandboxId: string, doing: string): Opening {
     const leaving = new AbortController();
-    const opening = { leaving, service: this.#open(sandboxId, leaving.signal, doing) };
+    const opening: Opening = { leaving, service: this.#open(sandboxId, leaving.signal, doing) };
     this.#openings.set(sandboxId, opening);
     const drop = (): void => {
       if (this.#openings.get(sandboxId) === opening) this.#openings.delete(sandboxId);
     };
-    opening.service.then(({ closed }) => closed.then(drop), drop);
+    void this.#note(opening).then(drop, drop);
     return opening;
+  }
+
+  /** Settles when the connection is lost, or when there is none. */
+  async #note(opening: Opening): Promise<void> {
+    const { endpoint, closed } = await opening.service;
+    opening.endpoint = endpoint;
+    await closed;
   }
 
   async #open(sandboxId: string, leaving: AbortSignal, doing: string): Promise<TaskService> {

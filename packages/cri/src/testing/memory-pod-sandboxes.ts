@@ -1,4 +1,11 @@
-import type { PodSandboxes, PodSandboxRequest, SandboxEvent, SandboxFilter, SandboxRecord } from "@crib/core/sandbox";
+import type {
+  ControllerFacts,
+  PodSandboxes,
+  PodSandboxRequest,
+  SandboxEvent,
+  SandboxFilter,
+  SandboxRecord,
+} from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
 
 import { sandboxRecord } from "./sandbox-record.ts";
@@ -9,6 +16,9 @@ export class MemoryPodSandboxes implements PodSandboxes {
   readonly records = new Map<string, SandboxRecord>();
   readonly requests: PodSandboxRequest[] = [];
   readonly updates: unknown[] = [];
+  /** What controllers say of pods, and how often they were asked. */
+  facts: ControllerFacts | undefined;
+  described = 0;
   readonly #events = watchable<SandboxEvent>();
   /** Waited for by `run`; a test replaces it to hold a run or to make it fail. */
   beforeRun: (signal: AbortSignal) => Promise<void> = async () => {};
@@ -40,6 +50,15 @@ export class MemoryPodSandboxes implements PodSandboxes {
     const record = this.#find(idOrPrefix);
     if (record) return record;
     throw new StatusError(Code.NotFound, `sandbox "${idOrPrefix}": not found`);
+  }
+
+  async describe(): Promise<ControllerFacts | undefined> {
+    this.described += 1;
+    return this.facts;
+  }
+
+  async metrics(): Promise<undefined> {
+    return undefined;
   }
 
   list(filter: SandboxFilter = {}): readonly SandboxRecord[] {

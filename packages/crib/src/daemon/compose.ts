@@ -201,6 +201,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       networkNamed: (handler, name) => networks.named(handler, name),
     },
     hooks,
+    taskEndpointOf: (id) => containerParts.services.endpointOf(id),
     pluginGates,
     straysEnded,
     retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),

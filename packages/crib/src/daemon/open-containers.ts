@@ -17,7 +17,7 @@ import {
   createTaskServices,
   StartTurns,
   type ShimsOptions,
-  type TaskServices,
+  type OpenTaskServices,
 } from "@crib/core/tasks";
 import { bootId } from "@crib/linux";
 import type { SandboxController } from "@crib/sandboxer";
@@ -48,7 +48,7 @@ export interface ContainerParts {
 /** The containers of a daemon and what runs them. Disposing of it leaves every container running. */
 export interface DaemonContainers extends AsyncDisposable {
   readonly containers: ContainerService;
-  readonly services: TaskServices;
+  readonly services: OpenTaskServices;
   readonly starts: StartTurns;
   readonly stdio: Stdio;
 }

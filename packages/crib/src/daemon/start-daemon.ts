@@ -157,6 +157,7 @@ async function openServer({ config, daemon, streaming, gate, reloader, log }: Se
         rootDir: config.root,
         cgroupDriver: config.runtime.cgroupDriver,
         taskServices: daemon.services,
+        podMetrics: (id, signal) => sandboxes.metrics(id, signal),
         log,
       }),
       config: () => reloader.config,

@@ -1,12 +1,12 @@
 import { toJson } from "@bufbuild/protobuf";
-import type { SandboxRecord } from "@crib/core/sandbox";
+import type { ControllerFacts, SandboxRecord } from "@crib/core/sandbox";
 import { PodSandboxConfigSchema } from "@crib/wire/cri";
 
 import { parsedJson } from "../parsed-json.ts";
 import { decodePodConfig } from "./pod-config.ts";
 
 /** What verbose PodSandboxStatus tells beyond the status: one JSON text, the form that `crictl inspectp` prints. */
-export function toSandboxInfo(record: SandboxRecord): string {
+export function toSandboxInfo(record: SandboxRecord, said: ControllerFacts | undefined): string {
   const { plan, facts } = record;
   return JSON.stringify({
     pid: facts.instance?.process?.pid ?? 0,
@@ -14,6 +14,7 @@ export function toSandboxInfo(record: SandboxRecord): string {
     netNamespaceClosed: !plan.hostNetwork && (record.state === "notready" || record.state === "removing"),
     namespaces: facts.instance?.namespaces ?? plan.namespaces,
     controller: plan.handler.controller,
+    controllerInfo: said,
     runtimeHandler: plan.handler.name,
     runtimeType: plan.handler.runtimeType,
     runtimeOptions: plan.handler.options,
