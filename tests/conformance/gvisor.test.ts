@@ -22,7 +22,7 @@ const runsc = find("runsc");
 
 test("crictl lives with a pod in gVisor", needsGvisor(), async (t) => {
   const scene = await startContainerNode(t, {
-    // gVisor takes the address of eth0 away; plugins before 1.2 would then leave rules of ipMasq behind (docs/controllers.md).
+    // gVisor takes the address of eth0 away; older bridge plugins leave their rules of ipMasq behind then (docs/controllers.md).
     plugins: (lane) => [bridgePlugin(lane, { ipMasq: false }), portmapPlugin],
     config: ({ dir }) => {
       const ConfigPath = join(dir, "runsc.toml");
