@@ -126,6 +126,21 @@ test("a shim that hangs does not hold up a stop", async (t) => {
   deepEqual([exit?.exitCode, exit?.reason], [137, "Error"]);
 });
 
+test("a container of a pod without controller is killed at once, since nobody would tell of its end", async (t) => {
+  const fixture = await ContainerFixture.open(t, { budgets: { "task.delete": 100 } });
+  const id = await fixture.run();
+  fixture.unreachable = { reason: "its controller is gone", since: new Date().toISOString() };
+  const asked = fixture.services.calls.length;
+  const before = performance.now();
+  await fixture.containers.stop(id, 600_000, signal);
+  ok(performance.now() - before < 60_000);
+  equal(fixture.containers.get(id).facts.exit?.exitCode, 137);
+  deepEqual(
+    fixture.services.calls.slice(asked).filter((call) => call.startsWith("kill")),
+    [],
+  );
+});
+
 test("the death of a shim ends its containers, without asking another shim", async (t) => {
   const fixture = await ContainerFixture.open(t);
   const ids = [await fixture.run(), await fixture.run({ name: "b" })];

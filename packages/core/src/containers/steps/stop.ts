@@ -14,10 +14,11 @@ const usualTimes = { killMs: 3_000, toldMs: 2_000 };
 /** Milliseconds for the kernel to let go of killed processes. */
 const goneMs = 5_000;
 
-/** Asks the process to end, once, unless there is no time for that. */
+/** Asks the process to end, once, unless there is no time for that, or nobody to ask. */
 export async function sendStopSignal(context: ContainerStepContext): Promise<Partial<ContainerFacts> | void> {
   const { id, facts, deps, midpoint } = context;
   await midpoint();
+  if (isQuarantined(context)) return;
   if (facts.stopSignalSent === true || deps.clocks.isOver(id) || deps.exits.end(id)) return;
   try {
     await sendSignal(context, signalNumber(facts.stopSignal ?? "SIGTERM"), false);
@@ -29,9 +30,11 @@ export async function sendStopSignal(context: ContainerStepContext): Promise<Par
   return { stopSignalSent: true };
 }
 
-/** Waits for the end as long as there is time. */
-export async function awaitExit({ id, deps, midpoint }: ContainerStepContext): Promise<void> {
+/** Waits for the end as long as there is time, where it would be told. */
+export async function awaitExit(context: ContainerStepContext): Promise<void> {
+  const { id, deps, midpoint } = context;
   await midpoint();
+  if (isQuarantined(context)) return;
   await deps.clocks.before(id, deps.exits.wait(id));
 }
 
@@ -40,16 +43,26 @@ export async function kill(context: ContainerStepContext): Promise<void> {
   const { id, plan, deps, midpoint } = context;
   await midpoint();
   if (deps.exits.end(id)) return;
-  try {
-    await sendSignal(context, constants.signals.SIGKILL, true);
-    if (await isTold(context)) return;
-  } catch (reason) {
-    deps.log.warn({ containerId: id, error: StatusError.from(reason).message }, "shim does not kill");
-  }
+  if (!isQuarantined(context) && (await isKilledByShim(context))) return;
   await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
   if (await isTold(context)) return;
   // The kernel says that nothing of it runs any more, whatever the shim does.
   deps.exits.settle(id, killedEnd());
+}
+
+/** A container of a pod whose controller is not configured any more: nobody can be asked, or tells of its end. */
+function isQuarantined({ plan, deps }: ContainerStepContext): boolean {
+  return deps.findSandbox(plan.sandboxId)?.unreachable !== undefined;
+}
+
+async function isKilledByShim(context: ContainerStepContext): Promise<boolean> {
+  try {
+    await sendSignal(context, constants.signals.SIGKILL, true);
+    return await isTold(context);
+  } catch (reason) {
+    context.deps.log.warn({ containerId: context.id, error: StatusError.from(reason).message }, "shim does not kill");
+    return false;
+  }
 }
 
 async function isTold({ id, deps }: ContainerStepContext): Promise<boolean> {

@@ -53,6 +53,8 @@ export class ContainerFixture {
   readonly removed: string[] = [];
   readonly events: ContainerEvent["kind"][] = [];
   isSandboxReady = true;
+  /** Set: the pod's controller is not configured any more. */
+  unreachable: SandboxRecord["unreachable"];
   containers!: ContainerService;
   #database: Database | undefined;
 
@@ -129,6 +131,11 @@ export class ContainerFixture {
     return id;
   }
 
+  #shownSandbox(): SandboxRecord {
+    const { unreachable } = this;
+    return { ...this.sandbox, state: this.isSandboxReady ? "ready" : "stopping", ...(unreachable && { unreachable }) };
+  }
+
   async #listen(events: AsyncIterable<ContainerEvent>): Promise<void> {
     for await (const { kind } of events) this.events.push(kind);
   }
@@ -178,8 +185,7 @@ export class ContainerFixture {
       remains: { remove: async ({ id }) => void this.removed.push(id) },
       endHelpers: async () => {},
       hooks,
-      findSandbox: (id) =>
-        id === this.sandbox.id ? { ...this.sandbox, state: this.isSandboxReady ? "ready" : "stopping" } : undefined,
+      findSandbox: (id) => (id === this.sandbox.id ? this.#shownSandbox() : undefined),
       findContainer,
       exits: new TaskExits({ services, ended: (id, end) => this.containers.taskEnded(id, end) }),
       clocks: new StopClocks(),
