@@ -1,7 +1,9 @@
+import { basename } from "node:path";
+
 import { StatusError } from "@crib/errdefs";
 
 import { hasBundle } from "./bundle.ts";
-import { runcStateDir } from "./runtime-options.ts";
+import { isRuncRuntime } from "./runtime-options.ts";
 import { killStrays } from "./shim-processes.ts";
 import { type ShimRecord, writeShimRecord } from "./shim-record.ts";
 import { type ShimsContext, shimEnvironment } from "./shims-context.ts";
@@ -40,7 +42,7 @@ export async function deleteRemains(
     signal.throwIfAborted();
     await killStrays(id, instance, budgets.kill, signal);
     const fields = { taskId: id, error: (error as Error).message };
-    if (runcStateDir(record.runtimeType, record.options, namespace, id) !== undefined) {
+    if (isRuncShim(record)) {
       log("warn", "shim delete failed", fields);
       return;
     }
@@ -52,4 +54,9 @@ export async function deleteRemains(
     const which = `try ${failures + 1} of ${maxDeletes}`;
     throw StatusError.from(error, `removing what the shim of "${id}" left (${which})`);
   }
+}
+
+/** A handler without a runtime type of its own has runc's; then another shim, which serves the Sandbox API, is known by its file. */
+function isRuncShim({ runtimeType, binary, isLaunched }: ShimRecord): boolean {
+  return isRuncRuntime(runtimeType) && (isLaunched !== true || basename(binary).startsWith("containerd-shim-runc-"));
 }
