@@ -106,6 +106,8 @@ export interface RuntimeHandler {
   readonly podAnnotations: readonly string[];
   /** Globs of container annotations that reach the runtime. Default: none. */
   readonly containerAnnotations?: readonly string[];
+  /** Of controller `shim` only: what containers are told of namespaces that the shim names nowhere; as `SandboxerConfig.namespacePaths`. Default `explicit`. */
+  readonly namespacePaths?: "proc" | "explicit";
   /** Overrides when the controller wants the network. */
   readonly network?: ControllerDeclaration["network"];
   /** Names of the networks of its CNI directory that a pod may choose from by annotation. Default: none, every pod is attached to the same. */

@@ -37,7 +37,7 @@ export function instanceNamespaces(
   throw new StatusError(
     Code.FailedPrecondition,
     `it named no ${missing.join(" and no ")} namespace for containers to join: ${sayProcess(told)}, and no spec with its path ` +
-      `(namespace_paths = "proc" is for sandboxers that put in their own)`,
+      `(namespace_paths = "proc" is for sandboxers and shims that put in their own)`,
   );
 }
 

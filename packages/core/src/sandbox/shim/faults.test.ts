@@ -152,6 +152,17 @@ suite("shims of other kinds", { concurrency: 4 }, () => {
     await end(it, t);
   });
 
+  test("namespaces that are named nowhere are the shim's to put in where its handler says so", needsRoot, async (t) => {
+    for (const faults of [{ pid: 0 }, { bare: true }]) {
+      const it = await sandboxWith(t, faults, { namespacePaths: "proc" });
+      const { fixture, sandbox, id } = it;
+      await fixture.controller.create(sandbox, t.signal);
+      const { namespaces } = await fixture.controller.start(id, t.signal);
+      deepEqual(namespaces, { ...sandbox.namespaces, ipc: "/proc/0/ns/ipc", uts: "/proc/0/ns/uts" });
+      await end(it, t);
+    }
+  });
+
   const answers: readonly (readonly [string, ShimFaults, number])[] = [
     ["its address alone", { answer: "address" }, 2],
     ["a path", { answer: "path" }, 2],

@@ -15,6 +15,9 @@ export const networkName = z
 /** When a pod is attached to its networks. */
 const networkTurn = z.enum(["parallel", "before-create", "before-start", "after-start"]);
 
+/** How containers name namespaces that whoever made them does not name. */
+const namespacePaths = z.enum(["explicit", "proc"]);
+
 /** Names of controllers that are crib's own. */
 const ownControllers = ["podsandbox", "shim", "docker"];
 
@@ -92,6 +95,11 @@ export const handler = z.strictObject({
     .describe("Networks of its CNI configurations that pods may choose from by annotation."),
   pod_annotations: z.array(z.string()).optional().describe("Globs of pod annotations that reach the runtime."),
   container_annotations: z.array(z.string()).optional().describe("The same of containers' annotations."),
+  namespace_paths: namespacePaths
+    .optional()
+    .describe(
+      'Of controller "shim": how containers name namespaces that it does not name: an error, or "/proc/0/ns/...".',
+    ),
   network: networkTurn.optional().describe("When the network is attached, if not when the controller wants it."),
   overhead: overhead.optional().describe("What the boundary needs; of pods that say nothing of it themselves."),
   snapshot_options: z
@@ -110,8 +118,7 @@ export const sandboxer = z.strictObject({
     })
     .describe("Its socket."),
   network: networkTurn.optional().describe("When pods get their network."),
-  namespace_paths: z
-    .enum(["explicit", "proc"])
+  namespace_paths: namespacePaths
     .optional()
     .describe('How containers name namespaces that it made and does not name: an error, or "/proc/0/ns/..." for it.'),
   task_updates: z

@@ -239,6 +239,7 @@ test("the printed configuration reads back as itself", () => {
     container_annotations = ["example.com/*"]
     network = "before-start"
     prestart = false
+    namespace_paths = "proc"
     networks = ["one", "two"]
     overhead = { cpu_shares = 512, memory = "64MiB" }
     snapshot_options = ["volatile"]

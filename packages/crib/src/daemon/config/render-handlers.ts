@@ -20,6 +20,7 @@ export function handlerEntries(handler: RuntimeHandler): Values {
     networks: networks && [...networks],
     pod_annotations: [...handler.podAnnotations],
     container_annotations: containerAnnotations && [...containerAnnotations],
+    namespace_paths: handler.namespacePaths,
     network: handler.network,
     overhead: overhead && overheadEntries(overhead),
     snapshot_options: snapshotOptions && [...snapshotOptions],

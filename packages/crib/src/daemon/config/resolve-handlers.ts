@@ -25,6 +25,7 @@ export function resolveHandlers(file: Pick<ConfigFile, "runtimes" | "cni">): Rea
       cniMaxConfNum: table.cni_max_conf_num ?? file.cni?.max_conf_num ?? 1,
       podAnnotations: table.pod_annotations ?? [],
       ...(table.container_annotations && { containerAnnotations: table.container_annotations }),
+      ...(table.namespace_paths && { namespacePaths: table.namespace_paths }),
       ...(table.network && { network: table.network }),
       ...(table.networks && { networks: table.networks }),
       ...(table.overhead && { overhead: resolveOverhead(table.overhead) }),

@@ -51,6 +51,8 @@ test("what is missing is named", async (t) => {
     [{ options: { BinaryName: join(dir, "none") } }, /^its OCI runtime ".*none" is not installed$/],
     [{ options: { Binary: "runc" } }, /unknown key "Binary"; known are /],
     [{ options: { SystemdCgroup: "yes" } }, /"SystemdCgroup" must be a boolean/],
+    [{ namespacePaths: "proc" }, /^namespace_paths = "proc" is for controller = "shim"/],
+    [{ namespacePaths: "proc", controller: "shim" }, /; this one runs ".*runc"$/],
     [{ cniConfDir: join(dir, "none") }, /^cni_conf_dir ".*none": ENOENT/],
     [{ cniConfDir: join(dir, "shim") }, /^cni_conf_dir ".*shim" is not a directory$/],
   ];

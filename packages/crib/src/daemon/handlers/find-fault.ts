@@ -17,7 +17,18 @@ export async function findFault(handler: RuntimeHandler, controllers: readonly s
     const known = controllers.map((name) => `"${name}"`).join(", ");
     return `no controller named "${handler.controller}"; there is ${known}`;
   }
+  const misplaced = pathsFault(handler);
+  if (misplaced !== undefined) return misplaced;
   return (hasShim(handler) ? await shimFault(handler) : undefined) ?? (await cniFault(handler));
+}
+
+/** An OCI runtime of this host would take `/proc/0/ns/...` for what it says. */
+function pathsFault(handler: RuntimeHandler): string | undefined {
+  if (handler.namespacePaths !== "proc") return undefined;
+  if (handler.controller !== "shim") return `namespace_paths = "proc" is for controller = "shim", and for sandboxers`;
+  const runtime = ociRuntimeOf(handler);
+  if (runtime === undefined) return undefined;
+  return `namespace_paths = "proc" is for shims that put in paths of their own; this one runs "${runtime}"`;
 }
 
 async function shimFault(handler: RuntimeHandler): Promise<string | undefined> {

@@ -26,9 +26,10 @@ export async function startSandbox(
   const answer = await startOnce(client, id, { signal, timeoutMs: budgets.start });
   const pid = answer.pid > 0 ? answer.pid : await pidOf(client, id, { signal, timeoutMs: budgets.other });
   const process = await sandboxProcess(shims, sandbox, pid);
+  const { name, namespacePaths = "explicit" } = handlerOf(sandbox.runtimeHandler);
   try {
     const { spec } = specOf(answer.spec);
-    const namespaces = instanceNamespaces(sandbox, { pid, process, spec }, "explicit");
+    const namespaces = instanceNamespaces(sandbox, { pid, process, spec }, namespacePaths);
     return {
       createdAt: dateOf(answer.createdAt) ?? new Date(),
       labels: {},
@@ -37,7 +38,7 @@ export async function startSandbox(
       ...(spec === undefined ? {} : { spec }),
     };
   } catch (error) {
-    throw StatusError.from(error, `${doing} with the shim of handler "${handlerOf(sandbox.runtimeHandler).name}"`);
+    throw StatusError.from(error, `${doing} with the shim of handler "${name}"`);
   }
 }
 

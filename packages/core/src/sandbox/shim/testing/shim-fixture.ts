@@ -32,6 +32,7 @@ export interface ShimFixtureOptions {
   readonly runtimePath?: string;
   /** Whether the boundary has a process; else the shim itself is all that can be taken away. Default true. */
   readonly hasBoundary?: boolean;
+  readonly namespacePaths?: RuntimeHandler["namespacePaths"];
   /** What all sandboxes have beside the usual. */
   readonly change?: Partial<Sandbox>;
   readonly budgets?: Partial<ShimControllerBudgets>;
@@ -98,7 +99,7 @@ export class ShimFixture implements ControllerFixture {
   }
 
   #build(): [Shims, SandboxController] {
-    const { runtimePath = join(this.dir, "shim"), budgets = {}, log = () => undefined } = this.#options;
+    const { runtimePath = join(this.dir, "shim"), budgets = {}, namespacePaths, log = () => undefined } = this.#options;
     const shims = createShims({
       stateDir: this.dir,
       eventsAddress: join(this.dir, "events.sock"),
@@ -116,6 +117,7 @@ export class ShimFixture implements ControllerFixture {
       cniConfDir: "",
       cniMaxConfNum: 1,
       podAnnotations: [],
+      ...(namespacePaths && { namespacePaths }),
     };
     const controller = createShimController({
       shims,
