@@ -11,6 +11,7 @@ import type { ContainerConfig } from "../support/containers/container.ts";
 import { runScript } from "../support/containers/run-script.ts";
 import { searchCanary } from "../support/containers/search-canary.ts";
 import { withSecurity } from "../support/containers/with-security.ts";
+import { eventually } from "../support/eventually.ts";
 import type { TarEntry } from "../support/images/tar-archive.ts";
 import { needsRoot } from "../support/needs-root.ts";
 
@@ -175,6 +176,6 @@ test("no image has anything mounted, made or read outside of its root", needsRoo
     const volumes = String((await container.info())["rootDir"]);
     ok(existsSync(volumes));
     await container.remove();
-    ok(!existsSync(volumes), "the volumes of a container go with it");
+    await eventually(10_000, () => ok(!existsSync(volumes), "the volumes of a container go with it"));
   });
 });

@@ -2,6 +2,7 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import { Budget } from "../flow/budget.ts";
 import { type Owner, RowOwners } from "../flow/row-owners.ts";
+import type { FlowFailure } from "../flow/run-flow.ts";
 import type { StepLog } from "../sandbox/steps/types.ts";
 import { AheadTasks, isAhead, withoutAhead } from "./ahead-tasks.ts";
 import { asFailure, ContainerRuns, type ContainerRunsOptions } from "./container-runs.ts";
@@ -195,7 +196,7 @@ export class ContainerLife {
         owner.undoing = true;
         const failure = asFailure(reason, "row.commit", createContainer);
         log.warn({ containerId: id, step: failure.step, error: failure.error.message }, "container was not created");
-        await this.#undoSteps(id, failure.begun);
+        await this.#undoFailed(id, failure);
         throw failure.error;
       }
       const record = rows.become(id, "created");
@@ -273,6 +274,18 @@ export class ContainerLife {
     const resources = mergeContainerResources(facts.resources ?? plan.resources, change);
     rows.change(id, { facts: { ...rest, resources } });
     this.#runs.copySoon(id);
+  }
+
+  /** Takes back what a failed CreateContainer has begun. Why it failed comes first in the error, also where that fails in its turn. */
+  async #undoFailed(id: string, { error, begun }: FlowFailure): Promise<void> {
+    try {
+      await this.#undoSteps(id, begun);
+    } catch (reason) {
+      const { message } = StatusError.from(reason);
+      throw new StatusError(error.code, `${error.message}; and it cannot be cleaned up yet: ${message}`, {
+        cause: error,
+      });
+    }
   }
 
   /** Undoes steps of CreateContainer and drops the row; when that fails, the row says why and is tried again later. */

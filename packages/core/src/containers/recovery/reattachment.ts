@@ -141,23 +141,23 @@ export class Reattachment {
     const timer = setTimeout(() => {
       const { rows, life } = this.#options;
       const left = records
-        .map(({ id }) => rows.store.find(id))
-        .filter((record) => record !== undefined && (record.state === "running" || record.state === "starting"))
-        .filter(
-          (record) => record !== undefined && !life.owners.find(record.id) && !rows.deps.exits.isArmed(record.id),
-        );
-      const gone = left.filter((record) => hasEnded(record));
-      for (const record of gone) if (record) this.#lost(record, "it ended while its shim did not answer");
-      const still = left.filter((record) => record !== undefined && !gone.includes(record));
-      if (still.length > 0) void this.#takePod(sandboxId, still as readonly ContainerRecord[]);
+        .flatMap(({ id }) => rows.store.find(id) ?? [])
+        .filter(({ id, state }) => (state === "running" || state === "starting") && !rows.deps.exits.isArmed(id));
+      // A flow that has the row may end without the container having ended: somebody must watch it then.
+      const owned = left.filter(({ id }) => life.owners.find(id) !== undefined);
+      if (owned.length > 0) this.#later(sandboxId, owned);
+      const free = left.filter((record) => !owned.includes(record));
+      const gone = free.filter((record) => hasEnded(record));
+      for (const record of gone) this.#lost(record, "it ended while its shim did not answer");
+      const still = free.filter((record) => !gone.includes(record));
+      if (still.length > 0) void this.#takePod(sandboxId, still);
     }, againMs);
     timer.unref();
     this.#closing.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
 }
 
-function hasEnded(record: ContainerRecord | undefined): boolean {
-  const process = record?.facts.process;
+function hasEnded({ facts: { process } }: ContainerRecord): boolean {
   return process !== undefined && !isProcessAlive(toKernelIdentity(process));
 }
 
