@@ -7,13 +7,6 @@ import { openProcessIo } from "../stdio/open-process-io.ts";
 import type { RuncTask } from "./runc-task.ts";
 import type { TaskProcess } from "./task-process.ts";
 
-/** An additional process of a container, known but not yet started. */
-export interface Exec {
-  readonly process: TaskProcess;
-  /** The OCI process, as JSON. */
-  readonly spec: string;
-}
-
 /** Reads the OCI process of a request and gives it the terminal that the request asks for. InvalidArgument for what is none. */
 export function readProcessSpec(doing: string, value: Uint8Array, terminal: boolean): string {
   try {
