@@ -129,15 +129,12 @@ class TaskServicesOfDaemon implements OpenTaskServices {
     const drop = (): void => {
       if (this.#openings.get(sandboxId) === opening) this.#openings.delete(sandboxId);
     };
-    void this.#note(opening).then(drop, drop);
+    // At once with the loss, before whoever waits for it asks for the next service.
+    opening.service.then(({ endpoint, closed }) => {
+      opening.endpoint = endpoint;
+      void closed.then(drop);
+    }, drop);
     return opening;
-  }
-
-  /** Settles when the connection is lost, or when there is none. */
-  async #note(opening: Opening): Promise<void> {
-    const { endpoint, closed } = await opening.service;
-    opening.endpoint = endpoint;
-    await closed;
   }
 
   async #open(sandboxId: string, leaving: AbortSignal, doing: string): Promise<TaskService> {
