@@ -1,4 +1,7 @@
-import { equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -6,6 +9,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Code } from "@crib/errdefs";
 
 import { AttachedClient } from "./attach/attached-client.ts";
+import { ContainerStreams } from "./container-streams.ts";
+import { makeFifos } from "./fifos.ts";
+import type { LogThread } from "./log-thread.ts";
 import { joinLog, readLog, StdioBench, untilExit } from "./testing/stdio-bench.ts";
 
 /** An output that keeps what it gets. */
@@ -76,6 +82,45 @@ test("input that is for one client ends with it, and its shim is told", async (t
   await attached;
   equal(stdout.text, `${"x".repeat(1_000_000)}ydone\n`);
   equal(ended.join(), "a");
+});
+
+test("no input goes to the process before its output goes to the client", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "crib-attach-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const choice = { dir: join(dir, "io"), stdin: true, stdout: false, stderr: false };
+  const paths = makeFifos(choice);
+  const heeded = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const thread = {
+    call: async ({ kind }: { readonly kind: string }) => {
+      asked.push(kind);
+      await heeded.promise;
+    },
+    tap: () => void asked.push("tap"),
+  } as unknown as LogThread;
+  const request = { id: "a", dir: choice.dir, stdin: true, stdinOnce: false, tty: false };
+  const streams = new ContainerStreams(request, choice, paths, { thread, endStdin: () => {}, forget: () => {} });
+  const reader = openSync(paths.stdin, constants.O_RDWR | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const stdin = new PassThrough();
+  stdin.write("input");
+  const leaving = new AbortController();
+  const attached = streams.attach({ stdin, stdout: new Sink() }, leaving.signal);
+  await delay(50);
+  deepEqual(asked, ["tap", "heed"]);
+  throws(() => readSync(reader, Buffer.alloc(10)), { code: "EAGAIN" });
+  heeded.resolve();
+  const read = Buffer.alloc(10);
+  await until(() => {
+    try {
+      return readSync(reader, read) === 5;
+    } catch {
+      return false; // not yet
+    }
+  });
+  equal(read.toString("latin1", 0, 5), "input");
+  leaving.abort();
+  await attached;
 });
 
 test("a client that does not read holds the container up, in bounded memory, until it does", async (t) => {

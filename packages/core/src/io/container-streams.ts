@@ -50,7 +50,11 @@ export class ContainerStreams implements ContainerStdio {
     signal.addEventListener("abort", end);
     try {
       this.#add(client);
-      if (streams.stdin !== undefined) this.#join(streams, client, stop.signal);
+      if (streams.stdin !== undefined) {
+        // What the process answers to the input is to reach the client: the thread has to know of it before.
+        await this.#context.thread.call({ kind: "heed" });
+        this.#join(streams, client, stop.signal);
+      }
       await client.done;
     } finally {
       signal.removeEventListener("abort", end);

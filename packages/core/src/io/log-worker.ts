@@ -43,6 +43,7 @@ function endAll(): void {
 function carryOut(call: LogCall): void {
   if (call.kind === "open") copies.set(call.request.id, new ContainerCopy(call.request, share, tell));
   else if (call.kind === "reopen") get(call.id).reopenLog();
+  else if (call.kind === "heed") return; // messages are taken in their order
   else if (call.kind === "close") close(call.id);
   else endAll();
 }

@@ -132,7 +132,7 @@ class TaskServicesOfDaemon implements OpenTaskServices {
     // At once with the loss, before whoever waits for it asks for the next service.
     opening.service.then(({ endpoint, closed }) => {
       opening.endpoint = endpoint;
-      void closed.then(drop);
+      return closed.then(drop);
     }, drop);
     return opening;
   }

@@ -20,6 +20,8 @@ export interface CopyRequest {
 export type LogCall =
   | { readonly kind: "open"; readonly request: CopyRequest }
   | { readonly kind: "reopen"; readonly id: string }
+  /** Answered when all that was told before has been taken in. */
+  | { readonly kind: "heed" }
   | { readonly kind: "close"; readonly id: string }
   /** Everything that was read is written, FIFOs are sealed for the next daemon, everything is closed, and the thread ends. */
   | { readonly kind: "end" };
