@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { eventually } from "../support/eventually.ts";
+import type { Lane } from "../support/lane.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { bridgePlugin, networkList, pluginNotesDir, portmapPlugin } from "../support/network-config.ts";
 import type { Node } from "../support/node.ts";
@@ -119,9 +120,9 @@ test(
  * A shim that stands still in `start`, before it forks what serves or after it, until the notes say "well". Written for
  * each lane, since a shim is told nothing by which it could find its notes.
  */
-function writeSlowShim(node: Node, when: "before" | "after"): string {
-  const path = join(node.lane.dir, "containerd-shim-slow-runc-v2");
-  const notes = pluginNotesDir(node.lane);
+function writeSlowShim(lane: Lane, when: "before" | "after"): string {
+  const path = join(lane.dir, "containerd-shim-slow-runc-v2");
+  const notes = pluginNotesDir(lane);
   const wait = `: >"${notes}/shim-${when}"; sleep 600`;
   const script = `#!/bin/sh
 for last; do :; done
@@ -142,10 +143,9 @@ for (const when of ["before", "after"] as const) {
   test(`the daemon is killed in the start of a shim, ${when} that has forked what serves`, hasShim, async (t) => {
     const node = await startNode(t, {
       config: (lane) => ({
-        runtimes: { slow: { pause: "always", runtime_path: join(lane.dir, "containerd-shim-slow-runc-v2") } },
+        runtimes: { slow: { pause: "always", runtime_path: writeSlowShim(lane, when) } },
       }),
     });
-    writeSlowShim(node, when);
     const request = { config: node.podConfig(), runtimeHandler: "slow" };
     await killWhenNoted(node, `shim-${when}`, request);
     const shims = (await node.leftovers()).filter((line) => /process: \d+ \S*containerd-shim-runc-v2/.test(line));
@@ -163,11 +163,10 @@ for (const when of ["before", "after"] as const) {
     async (t) => {
       const node = await startNode(t, {
         config: (lane) => ({
-          runtimes: { slow: { pause: "always", runtime_path: join(lane.dir, "containerd-shim-slow-runc-v2") } },
+          runtimes: { slow: { pause: "always", runtime_path: writeSlowShim(lane, when) } },
           flow: { budgets: { "sandbox.create": "2s" } },
         }),
       });
-      writeSlowShim(node, when);
       const request = { config: node.podConfig(), runtimeHandler: "slow" };
       const failed = await node.cri.runtime.runPodSandbox(request).then(
         () => "it ran",
