@@ -103,7 +103,8 @@ function shimsOf({ instance }: Node): readonly Shim[] {
   return pids.flatMap((pid) => {
     const args = argumentsOf(pid);
     const valueOf = (flag: string): string => args[args.indexOf(flag) + 1] ?? "";
-    const isOurs = args.some((arg) => arg.endsWith("/sandbox-shim/main.ts")) && valueOf("-id").endsWith(instance);
+    const isOurs =
+      args.some((arg) => /\/sandbox-shim\/(dist\/main\.js|main\.ts)$/.test(arg)) && valueOf("-id").endsWith(instance);
     if (!isOurs || args.at(-2) !== "serve") return [];
     const name = join(valueOf("-address"), valueOf("-namespace"), valueOf("-id"));
     const hash = createHash("sha256").update(name).digest("hex");
