@@ -43,7 +43,8 @@ export const lanes: readonly Lane[] = [
     name: "faults",
     needsPods: true,
     patterns: ["tests/faults/**/*.test.ts"],
-    concurrency: availableParallelism(),
+    // They wait for time limits and for daemons to start again half of their time.
+    concurrency: availableParallelism() + 1,
     isHostCompared: true,
     timeoutMs: 15 * minuteMs,
   }),
