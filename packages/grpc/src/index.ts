@@ -4,6 +4,8 @@ export { grpcServiceClient, type ServiceClient } from "./client/grpc-service-cli
 export { openGrpcConnection } from "./connection/open-grpc-connection.ts";
 export type { ConnectionCallOptions, GrpcConnection, GrpcStream } from "./connection/types.ts";
 export { grpcServiceDefinition } from "./grpc-service-definition.ts";
+export { abortWithCall } from "./server/abort-with-call.ts";
 export { addGrpcService } from "./server/add-grpc-service.ts";
 export type { GrpcCall, GrpcHandler, GrpcHandlers } from "./server/handlers.ts";
 export { type ListeningGrpc, listenGrpc } from "./server/listen-grpc.ts";
+export { wireStatus } from "./server/wire-status.ts";

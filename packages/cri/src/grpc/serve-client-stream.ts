@@ -1,7 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
+import { abortWithCall } from "@crib/grpc";
 import type { handleClientStreamingCall, ServerReadableStream } from "@grpc/grpc-js";
 
-import { abortWithCall } from "./call-signal.ts";
 import { reportFailure } from "./failure.ts";
 import type { Call } from "./handlers.ts";
 import type { BoundMethod } from "./register-service.ts";

@@ -1,8 +1,8 @@
 import type { Message } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
+import { abortWithCall } from "@crib/grpc";
 import { type handleServerStreamingCall, Metadata, type ServerWritableStream } from "@grpc/grpc-js";
 
-import { abortWithCall } from "./call-signal.ts";
 import { reportFailure } from "./failure.ts";
 import type { Call } from "./handlers.ts";
 import type { BoundMethod } from "./register-service.ts";

@@ -1,7 +1,5 @@
 import { Code, StatusError } from "@crib/errdefs";
-
-/** Bytes of a status message. It travels in an HTTP/2 trailer, percent-encoded; clients refuse trailers of 8 KiB and more. */
-const maxMessageLength = 2_000;
+import { wireStatus } from "@crib/grpc";
 
 /** What a client is told of a failure. */
 export interface WireStatus {
@@ -22,8 +20,5 @@ export function toWireStatus(reason: unknown, method: string): WireStatus {
   if (!isExpected(reason)) {
     return { code: Code.Internal, details: `${method} failed unexpectedly; the log of crib says more` };
   }
-  const { code, message } = StatusError.from(reason);
-  const details = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}...` : message;
-  // grpc-js encodes the message by encodeURI, which throws on half a surrogate pair.
-  return { code, details: details.toWellFormed() };
+  return wireStatus(reason);
 }

@@ -9,7 +9,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 
-import { callSignal } from "./call-signal.ts";
+import { abortWithCall } from "./abort-with-call.ts";
 import type { GrpcCall } from "./handlers.ts";
 import { wireStatus } from "./wire-status.ts";
 
@@ -41,7 +41,7 @@ type Ask = (call: AnyCall, signal: AbortSignal) => unknown;
 async function answer(call: AnyCall, callback: Callback, method: DescMethod, ask: Ask): Promise<void> {
   let bytes: Buffer;
   try {
-    bytes = encode(method, await ask(call, callSignal(call, method.name)));
+    bytes = encode(method, await ask(call, abortWithCall(call, method.name).signal));
   } catch (reason) {
     callback(wireStatus(reason));
     return;
@@ -50,7 +50,7 @@ async function answer(call: AnyCall, callback: Callback, method: DescMethod, ask
 }
 
 async function stream(call: ServerWritableStream<Buffer, Buffer>, method: DescMethod, ask: Ask): Promise<void> {
-  const signal = callSignal(call, method.name);
+  const signal = abortWithCall(call, method.name).signal;
   try {
     const answers = (ask(call, signal) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     try {

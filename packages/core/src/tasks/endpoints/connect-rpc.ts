@@ -1,49 +1,20 @@
-import type {
-  DescMessage,
-  DescMethodBiDiStreaming,
-  DescMethodUnary,
-  MessageInitShape,
-  MessageShape,
-} from "@bufbuild/protobuf";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
-import { openGrpcConnection } from "@crib/grpc";
+import { type ConnectionCallOptions, type GrpcConnection, type GrpcStream, openGrpcConnection } from "@crib/grpc";
 import type { TaskEndpoint } from "@crib/sandboxer";
 import { openTtrpcClient } from "@crib/ttrpc";
 
 import { Budget } from "../../flow/budget.ts";
 import { connectAddress } from "./connect-address.ts";
 
-/** What bounds one call, and what travels with it. */
-export interface RpcCallOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly metadata?: Iterable<readonly [key: string, value: string]> | undefined;
-}
+/** What bounds one call, and what travels with it; the same over both protocols. */
+export type RpcCallOptions = ConnectionCallOptions;
 
 /** The client's side of a stream both ways. To give it up, abort the signal that it was opened with. */
-export interface RpcStream<I extends DescMessage, O extends DescMessage> {
-  /** Settles when more can be sent. */
-  send(message: MessageInitShape<I>): Promise<void>;
-  closeSend(): Promise<void>;
-  readonly responses: AsyncIterableIterator<MessageShape<O>>;
-}
+export type RpcStream<I extends DescMessage, O extends DescMessage> = GrpcStream<I, O>;
 
 /** One connection to the services of a pod, whichever of the two protocols it speaks. It is not made again when it is lost. */
-export interface RpcClient {
-  /** Settles, and never rejects, when the connection is lost or closed. */
-  readonly closed: Promise<StatusError>;
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    options?: RpcCallOptions,
-  ): Promise<MessageShape<O>>;
-  stream<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
-    options?: RpcCallOptions,
-  ): RpcStream<I, O>;
-  /** Repeating it is harmless. */
-  close(): Promise<void>;
-}
+export type RpcClient = Pick<GrpcConnection, "closed" | "unary" | "stream" | "close">;
 
 /** The header that names the containerd namespace, in each protocol. */
 export const namespaceHeaders: Readonly<Record<TaskEndpoint["protocol"], string>> = {
