@@ -4,3 +4,4 @@ export type {
   ControllerPeer,
   ControllerSuiteOptions,
 } from "./controller-suite/controller-fixture.ts";
+export { testSandbox } from "./test-sandbox.ts";

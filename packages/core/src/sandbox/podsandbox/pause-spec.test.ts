@@ -2,34 +2,18 @@ import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import type { Sandbox } from "@crib/sandboxer";
+import { testSandbox } from "@crib/sandboxer/testing";
 
 import { type PauseHost, pauseSpec, taskShimSpec } from "./pause-spec.ts";
 
-const sandbox: Sandbox = {
+const sandbox = testSandbox({
   id: "ab".repeat(32),
-  pod: { name: "web", namespace: "default", uid: "u-1", attempt: 0 },
-  runtimeHandler: "runc",
-  hostname: "web",
-  labels: {},
-  annotations: {},
   namespaces: { net: "/ns/net", ipc: "/ns/ipc", uts: "/ns/uts" },
   pidMode: "pod",
-  hostNetwork: false,
-  hostIpc: false,
-  privileged: false,
-  uidMappings: [],
-  gidMappings: [],
-  security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "runtime-default" } },
-  sysctls: {},
   cgroupPath: "/kubepods.slice/crib-ab",
-  resources: {},
-  overhead: {},
   rootDir: "/root",
   stateDir: "/state",
-  shmPath: "/state/shm",
-  config: new Uint8Array(),
-};
+});
 
 const host: PauseHost = {
   rootfs: "/pause/rootfs",

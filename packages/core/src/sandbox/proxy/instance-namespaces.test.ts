@@ -4,17 +4,12 @@ import { once } from "node:events";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import type { Sandbox } from "@crib/sandboxer";
+import { testSandbox } from "@crib/sandboxer/testing";
 
 import { identityOf } from "../../tasks/index.ts";
 import { instanceNamespaces } from "./instance-namespaces.ts";
 
-const pod = {
-  hostNetwork: false,
-  hostIpc: false,
-  pidMode: "container",
-  namespaces: { net: "/run/netns/x" },
-} as unknown as Sandbox;
+const pod = testSandbox({ namespaces: { net: "/run/netns/x" } });
 const none = { pid: 0, process: undefined, spec: undefined };
 const spec = JSON.stringify({
   linux: {
@@ -42,7 +37,7 @@ test("without spec and process there are the strings that Kuasar knows, or an er
     ipc: "/proc/0/ns/ipc",
     uts: "/proc/0/ns/uts",
   });
-  const shared = { ...pod, pidMode: "pod" } as Sandbox;
+  const shared = { ...pod, pidMode: "pod" } as const;
   const message = /named no uts and no ipc and no pid namespace .*answered pid 0, and no spec/;
   throws(() => instanceNamespaces(shared, none, "explicit"), { code: Code.FailedPrecondition, message });
   const gone = { ...none, pid: 4_194_303 };
@@ -62,7 +57,7 @@ test("a path that may mean another's namespace later, or here, is refused", () =
 });
 
 test("nothing is missing of a pod that has the host's", () => {
-  const host = { ...pod, hostNetwork: true, hostIpc: true, namespaces: {} } as Sandbox;
+  const host = { ...pod, hostNetwork: true, hostIpc: true, namespaces: {} };
   deepEqual(instanceNamespaces(host, none, "explicit"), {});
 });
 

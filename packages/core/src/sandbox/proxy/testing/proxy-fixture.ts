@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Sandbox } from "@crib/sandboxer";
-import type { ControllerFixture, ControllerPeer } from "@crib/sandboxer/testing";
+import { type ControllerFixture, type ControllerPeer, testSandbox } from "@crib/sandboxer/testing";
 
 import { createProxyController } from "../controller.ts";
 import type { ProxyBudgets, ProxyController, SandboxerConfig } from "../types.ts";
@@ -72,31 +72,17 @@ export class ProxyFixture implements ControllerFixture {
     const id = randomBytes(32).toString("hex");
     const stateDir = join(this.dir, "sandboxes", id);
     await mkdir(stateDir, { recursive: true });
-    return {
+    return testSandbox({
       id,
-      pod: { name: "web", namespace: "default", uid: "u-1", attempt: 0 },
       runtimeHandler: "fake",
-      hostname: "pod",
       labels: { app: "web" },
       annotations: { passed: "on" },
       namespaces: { net: join(stateDir, "net") },
-      pidMode: "container",
-      hostNetwork: false,
-      hostIpc: false,
-      privileged: false,
-      uidMappings: [],
-      gidMappings: [],
-      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "runtime-default" } },
-      sysctls: {},
       cgroupPath: `/crib/crib-${id}`,
-      resources: {},
-      overhead: {},
-      rootDir: stateDir,
       stateDir,
-      shmPath: `${stateDir}/shm`,
       config: new Uint8Array([10, 0]),
       ...change,
-    };
+    });
   }
 
   /** A sandbox that runs. */
