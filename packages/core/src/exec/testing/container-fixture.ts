@@ -13,6 +13,7 @@ import {
   PodsandboxFixture,
   type PodsandboxFixtureOptions,
 } from "../../sandbox/podsandbox/testing/podsandbox-fixture.ts";
+import { processesNaming } from "../../sandbox/testing/processes-naming.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
 import { createTaskServices, identityOf, type TaskServices } from "../../tasks/index.ts";
 import { createExecs, type ExecsOptions } from "../create-execs.ts";
@@ -110,8 +111,7 @@ export class ContainerFixture implements AsyncDisposable {
 
   /** How many processes of the host run such a command line; for container programs only. */
   async countOf(command: string): Promise<number> {
-    const cgroup = `${this.sandbox.cgroupPath}/crib-${this.id}`;
-    const found = await this.pod.processesOf({ ...this.sandbox, id: this.id, cgroupPath: cgroup });
+    const found = await processesNaming(this.id);
     return found.filter((one) => one.command === command).length;
   }
 

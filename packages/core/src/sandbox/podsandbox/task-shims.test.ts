@@ -7,6 +7,7 @@ import { waitProcessGone } from "@crib/linux";
 import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
 
 import { createTaskServices, type TaskService, type TaskServices, toKernelIdentity } from "../../tasks/index.ts";
+import { processesNaming } from "../testing/processes-naming.ts";
 import { needsShim, testShims } from "./testing/needs-shim.ts";
 import { PodsandboxFixture, type PodsandboxFixtureOptions } from "./testing/podsandbox-fixture.ts";
 
@@ -29,8 +30,8 @@ async function runPod(t: TestContext, options: Partial<PodsandboxFixtureOptions>
 }
 
 /** Shims of the pod, by its bundle in their command line. */
-async function shimsOf({ fixture, sandbox }: Scene): Promise<readonly number[]> {
-  const found = await fixture.processesOf(sandbox);
+async function shimsOf({ sandbox }: Scene): Promise<readonly number[]> {
+  const found = await processesNaming(sandbox.id);
   return found.filter(({ command }) => command.includes("-id ")).map(({ pid }) => pid);
 }
 

@@ -1,18 +1,9 @@
-import { createHash, randomBytes } from "node:crypto";
-import { access, chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, readFile, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import {
-  createCgroup,
-  killCgroup,
-  pinNamespaces,
-  pinNamespacesInUserns,
-  processIdentity,
-  removeCgroup,
-  unpinNamespace,
-  waitProcessGone,
-} from "@crib/linux";
+import { pinNamespaces, pinNamespacesInUserns, processIdentity, unpinNamespace, waitProcessGone } from "@crib/linux";
 import type { NamespacePaths, Sandbox, SandboxController } from "@crib/sandboxer";
 import type { ControllerFixture } from "@crib/sandboxer/testing";
 
@@ -25,6 +16,8 @@ import {
   type Shims,
   type TaskLog,
 } from "../../../tasks/index.ts";
+import { processesNaming } from "../../testing/processes-naming.ts";
+import { SandboxPlaces } from "../../testing/sandbox-places.ts";
 import { createPodsandboxController } from "../controller.ts";
 import type { PodsandboxOptions } from "../types.ts";
 import { pauseDirectory } from "./pause-directory.ts";
@@ -54,15 +47,13 @@ export class PodsandboxFixture implements ControllerFixture {
   controller: SandboxController;
   shims: Shims;
   readonly #options: PodsandboxFixtureOptions;
-  readonly #cgroup: string;
-  readonly #sandboxes: Sandbox[] = [];
-  readonly #pins: string[] = [];
+  readonly #places: SandboxPlaces;
 
   constructor(dir: string, options: PodsandboxFixtureOptions, events: ShimEvents) {
     this.dir = dir;
     this.events = events;
     this.#options = options;
-    this.#cgroup = `/crib-ps-${randomBytes(4).toString("hex")}`;
+    this.#places = new SandboxPlaces(dir, "crib-ps");
     [this.shims, this.controller] = this.#build();
   }
 
@@ -80,7 +71,7 @@ export class PodsandboxFixture implements ControllerFixture {
       stateDir: this.dir,
       eventsAddress: join(this.dir, "events.sock"),
       instance: this.dir,
-      shimCgroup: `${this.#cgroup}/shims`,
+      shimCgroup: `${this.#places.cgroup}/shims`,
       budgets: this.#options.shimBudgets ?? {},
       log,
     });
@@ -103,47 +94,18 @@ export class PodsandboxFixture implements ControllerFixture {
   }
 
   async sandbox(change: Partial<Sandbox> = {}): Promise<Sandbox> {
-    const id = randomBytes(32).toString("hex");
-    const stateDir = join(this.dir, "sandboxes", id);
-    await mkdir(join(stateDir, "ns"), { recursive: true });
-    await mkdir(join(stateDir, "shm"));
-    await writeFile(join(stateDir, "resolv.conf"), "");
-    const namespaces = change.namespaces ?? (await this.#pin(stateDir, change));
-    const cgroupPath = `${this.#cgroup}/crib-${id}`;
-    await createCgroup(cgroupPath);
-    const sandbox: Sandbox = {
-      id,
-      pod: { name: "web", namespace: "default", uid: "u-1", attempt: 0 },
-      runtimeHandler: "runc",
-      hostname: "pod",
-      labels: {},
-      annotations: {},
-      namespaces,
-      pidMode: "container",
-      hostNetwork: false,
-      hostIpc: false,
-      privileged: false,
-      uidMappings: [],
-      gidMappings: [],
-      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "runtime-default" } },
-      sysctls: {},
-      cgroupPath,
-      resources: {},
-      overhead: {},
-      rootDir: stateDir,
-      stateDir,
-      shmPath: `${stateDir}/shm`,
-      config: new Uint8Array(),
-      ...change,
-    };
-    this.#sandboxes.push(sandbox);
-    return sandbox;
+    return await this.#places.add(async (stateDir) => {
+      await mkdir(join(stateDir, "shm"));
+      await writeFile(join(stateDir, "resolv.conf"), "");
+      const namespaces = change.namespaces ?? (await this.#pin(stateDir, change));
+      return { runtimeHandler: "runc", namespaces, ...change };
+    });
   }
 
   async #pin(stateDir: string, { uidMappings = [], gidMappings = [] }: Partial<Sandbox>): Promise<NamespacePaths> {
     const paths = { net: `${stateDir}/ns/net`, ipc: `${stateDir}/ns/ipc`, uts: `${stateDir}/ns/uts` };
     const user = `${stateDir}/ns/user`;
-    this.#pins.push(...Object.values(paths), user);
+    this.#places.willPin({ ...paths, user });
     if (uidMappings.length === 0) {
       pinNamespaces({ ...paths, hostname: "pod" });
       return paths;
@@ -169,59 +131,22 @@ export class PodsandboxFixture implements ControllerFixture {
     await waitProcessGone(pause, { timeoutMs: 5_000 });
   }
 
-  /** Processes whose command line or environment names the sandbox, or that are in its cgroup. */
-  async processesOf({ id, cgroupPath }: Sandbox): Promise<readonly { pid: number; command: string }[]> {
-    const found: { pid: number; command: string }[] = [];
-    for (const name of await readdir("/proc")) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid) || pid === process.pid) continue;
-      const [command, environ, cgroups] = await Promise.all(
-        ["cmdline", "environ", "cgroup"].map((file) => readFile(`/proc/${pid}/${file}`, "latin1").catch(() => "")),
-      );
-      if (command === "") continue; // a zombie holds nothing any more
-      if (`${command} ${environ}`.includes(id) || cgroups?.includes(cgroupPath) === true) {
-        found.push({ pid, command: (command ?? "").replaceAll("\0", " ").trim() });
-      }
-    }
-    return found;
-  }
-
+  /** Found without what the controller knows of them. */
   async leftovers(sandbox: Sandbox): Promise<readonly string[]> {
     const { id } = sandbox;
     const key = `${this.dir}/crib.sock/k8s.io/${id}`;
     const socket = `/run/containerd/s/${createHash("sha256").update(key).digest("hex")}`;
     const paths = [socket, `/run/containerd/runc/k8s.io/${id}`, `${this.dir}/tasks/${id}`, `${this.dir}/tasks/.${id}`];
-    const left = (await this.processesOf(sandbox)).map(({ pid, command }) => `process ${pid} ${command}`);
-    for (const path of paths) if (await exists(path)) left.push(path);
-    const mounts = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
-    const namespaces = new Set(this.#pins);
-    for (const mount of mounts) {
-      const point = mount.split(" ")[4] ?? "";
-      if (point.includes(id) && !namespaces.has(point)) left.push(`mount ${point}`);
-    }
-    return left;
+    const processes = (await processesNaming(id)).map(({ pid, command }) => `process ${pid} ${command}`);
+    return [...processes, ...(await this.#places.leftovers(sandbox, paths))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Each is done even when those before it fail; the last in the list comes first.
     await using left = new AsyncDisposableStack();
-    left.defer(() => rm(this.dir, { recursive: true, force: true }));
-    left.defer(() => removeCgroup(this.#cgroup, { timeoutMs: 5_000 }));
+    left.use(this.#places);
     left.defer(() => this.events.close());
     left.defer(() => this.shims.close());
-    for (const path of this.#pins) left.defer(() => unpinNamespace(path));
-    for (const { id, cgroupPath } of this.#sandboxes) {
-      left.defer(() => killCgroup(cgroupPath, { timeoutMs: 5_000 }));
-      left.defer(() => this.controller.shutdown(id, AbortSignal.timeout(30_000)));
-    }
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
+    left.defer(() => this.#places.endSandboxes((id, signal) => this.controller.shutdown(id, signal)));
   }
 }

@@ -1,23 +1,15 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 
-import {
-  createCgroup,
-  killCgroup,
-  pinNamespaces,
-  processIdentity,
-  removeCgroup,
-  signalProcess,
-  unpinNamespace,
-  waitProcessGone,
-} from "@crib/linux";
+import { processIdentity, signalProcess, waitProcessGone } from "@crib/linux";
 import type { Sandbox } from "@crib/sandboxer";
 import type { ControllerFixture } from "@crib/sandboxer/testing";
 
+import { processesNaming } from "../../testing/processes-naming.ts";
+import { SandboxPlaces } from "../../testing/sandbox-places.ts";
 import { createProxyController } from "../controller.ts";
 import type { ProxyController } from "../types.ts";
-import { type ExampleSandboxer, processesNaming } from "./example-sandboxer.ts";
+import type { ExampleSandboxer } from "./example-sandboxer.ts";
 
 /** A proxy controller before the example sandboxer, which may serve others too. */
 export class ExampleFixture implements ControllerFixture {
@@ -25,13 +17,13 @@ export class ExampleFixture implements ControllerFixture {
   readonly example: ExampleSandboxer;
   controller: ProxyController;
   readonly #change: Partial<Sandbox>;
-  readonly #cgroup = `/crib-px-${randomBytes(4).toString("hex")}`;
-  readonly #sandboxes: Sandbox[] = [];
+  readonly #places: SandboxPlaces;
 
   constructor(dir: string, example: ExampleSandboxer, change: Partial<Sandbox>) {
     this.dir = dir;
     this.example = example;
     this.#change = change;
+    this.#places = new SandboxPlaces(dir, "crib-px");
     this.controller = this.#build();
   }
 
@@ -59,40 +51,12 @@ export class ExampleFixture implements ControllerFixture {
   }
 
   async sandbox(): Promise<Sandbox> {
-    const id = randomBytes(32).toString("hex");
-    const stateDir = join(this.dir, "sandboxes", id);
-    await mkdir(stateDir, { recursive: true });
-    const net = join(stateDir, "net");
-    pinNamespaces({ net });
-    const cgroupPath = `${this.#cgroup}/crib-${id}`;
-    await createCgroup(cgroupPath);
-    const sandbox: Sandbox = {
-      id,
-      pod: { name: "web", namespace: "default", uid: "u-1", attempt: 0 },
+    return await this.#places.add((stateDir) => ({
       runtimeHandler: "namespaces",
-      hostname: "pod",
-      labels: {},
-      annotations: {},
-      namespaces: { net },
-      pidMode: "container",
-      hostNetwork: false,
-      hostIpc: false,
-      privileged: false,
-      uidMappings: [],
-      gidMappings: [],
-      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "runtime-default" } },
-      sysctls: {},
-      cgroupPath,
-      resources: {},
-      overhead: {},
-      rootDir: stateDir,
-      stateDir,
+      namespaces: this.#places.pinNetwork(stateDir),
       shmPath: "/dev/shm",
-      config: new Uint8Array(),
       ...this.#change,
-    };
-    this.#sandboxes.push(sandbox);
-    return sandbox;
+    }));
   }
 
   async restart(): Promise<ProxyController> {
@@ -111,26 +75,17 @@ export class ExampleFixture implements ControllerFixture {
     await waitProcessGone(found, { timeoutMs: 5_000 });
   }
 
-  async leftovers({ id, stateDir, namespaces }: Sandbox): Promise<readonly string[]> {
-    const left = (await processesNaming(id)).map((pid) => `process ${pid}`);
+  async leftovers(sandbox: Sandbox): Promise<readonly string[]> {
+    const { id, stateDir } = sandbox;
+    const processes = (await processesNaming(id)).map(({ pid, command }) => `process ${pid} ${command}`);
     const paths = [join(stateDir, "sandboxer.json"), join(this.example.dir, "namespaces", id)];
-    for (const path of paths) if (await stat(path).catch(() => undefined)) left.push(path);
-    for (const line of (await readFile("/proc/self/mountinfo", "utf8")).split("\n")) {
-      const point = line.split(" ")[4] ?? "";
-      if (point.includes(id) && point !== namespaces.net) left.push(`mount ${point}`);
-    }
-    return left;
+    return [...processes, ...(await this.#places.leftovers(sandbox, paths))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await using left = new AsyncDisposableStack();
-    left.defer(() => rm(this.dir, { recursive: true, force: true }));
-    left.defer(() => removeCgroup(this.#cgroup, { timeoutMs: 5_000 }));
+    left.use(this.#places);
     left.use(this.controller);
-    for (const { id, cgroupPath, namespaces } of this.#sandboxes) {
-      left.defer(() => unpinNamespace(namespaces.net ?? ""));
-      left.defer(() => killCgroup(cgroupPath, { timeoutMs: 5_000 }));
-      left.defer(() => this.controller.shutdown(id, AbortSignal.timeout(10_000)));
-    }
+    left.defer(() => this.#places.endSandboxes((id, signal) => this.controller.shutdown(id, signal)));
   }
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -9,6 +8,7 @@ import { StatusError, Code } from "@crib/errdefs";
 import { grpcServiceClient, type ServiceClient } from "@crib/grpc";
 import { Controller } from "@crib/wire/sandbox";
 
+import { processesNaming } from "../../testing/processes-naming.ts";
 import { openChannel } from "../open-channel.ts";
 
 const program = join(import.meta.dirname, "../../../../../../examples/namespace-sandboxer/main.ts");
@@ -20,20 +20,6 @@ export const needsExample =
     : existsSync(program)
       ? {}
       : { skip: "the example is not part of this package" };
-
-/** Processes that have a text in their arguments or environment, but this one. */
-export async function processesNaming(text: string): Promise<readonly number[]> {
-  const found: number[] = [];
-  for (const pid of (await readdir("/proc")).map(Number)) {
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const files = await Promise.all(
-      ["cmdline", "environ"].map((file) => readFile(`/proc/${pid}/${file}`, "latin1").catch(() => "")),
-    );
-    // A zombie has neither.
-    if (files.some((file) => file.includes(text))) found.push(pid);
-  }
-  return found;
-}
 
 /** The example sandboxer as a process of its own. */
 export class ExampleSandboxer implements AsyncDisposable {
@@ -85,7 +71,7 @@ export class ExampleSandboxer implements AsyncDisposable {
     this.#channel.close();
     await this.down();
     // Its task server is a process of its own, for as long as a minute; the directory in its arguments is this one's alone.
-    for (const pid of await processesNaming(this.dir)) process.kill(pid, "SIGKILL");
+    for (const { pid } of await processesNaming(this.dir)) process.kill(pid, "SIGKILL");
   }
 
   async #answers(): Promise<boolean> {

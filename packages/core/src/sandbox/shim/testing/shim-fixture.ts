@@ -1,25 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { access, chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import {
-  cgroupProcesses,
-  createCgroup,
-  findProcessesByEnv,
-  killCgroup,
-  pinNamespaces,
-  processIdentity,
-  readMounts,
-  removeCgroup,
-  unpinNamespace,
-  waitProcessGone,
-} from "@crib/linux";
+import { cgroupProcesses, findProcessesByEnv, processIdentity, waitProcessGone } from "@crib/linux";
 import type { Sandbox, SandboxController } from "@crib/sandboxer";
 import type { ControllerFixture, ControllerPeer } from "@crib/sandboxer/testing";
 
 import { createShims, shimSocketPath, type Shims, type TaskLog } from "../../../tasks/index.ts";
+import { SandboxPlaces } from "../../testing/sandbox-places.ts";
 import type { RuntimeHandler } from "../../types.ts";
 import { createShimController } from "../controller.ts";
 import type { ShimControllerBudgets } from "../types.ts";
@@ -64,13 +53,12 @@ export class ShimFixture implements ControllerFixture {
   shims: Shims;
   readonly peer: ControllerPeer;
   readonly #options: ShimFixtureOptions;
-  readonly #cgroup = `/crib-sh-${randomBytes(4).toString("hex")}`;
-  readonly #sandboxes: Sandbox[] = [];
-  readonly #pins: string[] = [];
+  readonly #places: SandboxPlaces;
 
   constructor(dir: string, options: ShimFixtureOptions) {
     this.dir = dir;
     this.#options = options;
+    this.#places = new SandboxPlaces(dir, "crib-sh");
     [this.shims, this.controller] = this.#build();
     this.peer = {
       kill: async (sandbox) => {
@@ -129,42 +117,13 @@ export class ShimFixture implements ControllerFixture {
   }
 
   async sandbox(change: Partial<Sandbox> = {}): Promise<Sandbox> {
-    const id = randomBytes(32).toString("hex");
-    const stateDir = join(this.dir, "sandboxes", id);
-    await mkdir(join(stateDir, "ns"), { recursive: true });
-    const net = `${stateDir}/ns/net`;
-    pinNamespaces({ net });
-    this.#pins.push(net);
-    const cgroupPath = `${this.#cgroup}/crib-${id}`;
-    await createCgroup(cgroupPath);
-    const sandbox: Sandbox = {
-      id,
-      pod: { name: "web", namespace: "default", uid: "u-1", attempt: 0 },
+    return await this.#places.add((stateDir) => ({
       runtimeHandler: "shim",
-      hostname: "pod",
-      labels: {},
       annotations: { [faultsAnnotation]: JSON.stringify(this.#options.faults ?? {}) },
-      namespaces: { net },
-      pidMode: "container",
-      hostNetwork: false,
-      hostIpc: false,
-      privileged: false,
-      uidMappings: [],
-      gidMappings: [],
-      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "runtime-default" } },
-      sysctls: {},
-      cgroupPath,
-      resources: {},
-      overhead: {},
-      rootDir: stateDir,
-      stateDir,
-      shmPath: `${stateDir}/shm`,
-      config: new Uint8Array(),
+      namespaces: this.#places.pinNetwork(stateDir),
       ...this.#options.change,
       ...change,
-    };
-    this.#sandboxes.push(sandbox);
-    return sandbox;
+    }));
   }
 
   async restart(): Promise<SandboxController> {
@@ -191,42 +150,23 @@ export class ShimFixture implements ControllerFixture {
     await waitProcessGone(boundary, { timeoutMs: 5_000 });
   }
 
-  async leftovers({ id, cgroupPath }: Sandbox): Promise<readonly string[]> {
+  async leftovers(sandbox: Sandbox): Promise<readonly string[]> {
+    const { id, cgroupPath } = sandbox;
     const [marked, inside] = await Promise.all([
       findProcessesByEnv("CRIB_SHIM", `${this.dir}/${id}`),
       cgroupProcesses(cgroupPath),
     ]);
-    const left = [...new Set([...marked.map(({ pid }) => pid), ...inside])].map((pid) => `process ${pid}`);
+    const processes = [...new Set([...marked.map(({ pid }) => pid), ...inside])].map((pid) => `process ${pid}`);
     const socket = shimSocketPath(`${this.dir}/crib.sock`, "k8s.io", id);
-    for (const path of [socket, `${this.dir}/tasks/${id}`, `${this.dir}/tasks/.${id}`]) {
-      if (await exists(path)) left.push(path);
-    }
-    const pins = new Set(this.#pins);
-    for (const { mountPoint } of await readMounts()) {
-      if (mountPoint.includes(id) && !pins.has(mountPoint)) left.push(`mount ${mountPoint}`);
-    }
-    return left;
+    const paths = [socket, `${this.dir}/tasks/${id}`, `${this.dir}/tasks/.${id}`];
+    return [...processes, ...(await this.#places.leftovers(sandbox, paths))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Each is done even when those before it fail; the last in the list comes first.
     await using left = new AsyncDisposableStack();
-    left.defer(() => rm(this.dir, { recursive: true, force: true }));
-    left.defer(() => removeCgroup(this.#cgroup, { timeoutMs: 5_000 }));
+    left.use(this.#places);
     left.defer(() => this.shims.close());
-    for (const path of this.#pins) left.defer(() => unpinNamespace(path));
-    for (const { id, cgroupPath } of this.#sandboxes) {
-      left.defer(() => killCgroup(cgroupPath, { timeoutMs: 5_000 }));
-      left.defer(() => this.controller.shutdown(id, AbortSignal.timeout(30_000)));
-    }
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
+    left.defer(() => this.#places.endSandboxes((id, signal) => this.controller.shutdown(id, signal)));
   }
 }
