@@ -5,27 +5,13 @@ import { Code } from "@crib/errdefs";
 import type { SandboxController, SandboxResources } from "@crib/sandboxer";
 
 import { planPodSandbox, type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
+import { testHandler } from "./testing/test-handler.ts";
 import type { PodSandboxRequest, RuntimeHandler, SandboxPlan } from "./types.ts";
 
 const id = "a".repeat(64);
 
-function handlerNamed(name: string, change: Partial<RuntimeHandler> = {}): RuntimeHandler {
-  return {
-    name,
-    controller: "vmm",
-    runtimeType: "io.containerd.runc.v2",
-    runtimePath: "",
-    options: {},
-    pause: "auto",
-    cniConfDir: "",
-    cniMaxConfNum: 1,
-    podAnnotations: [],
-    ...change,
-  };
-}
-
 const overhead: SandboxResources = { cpuQuota: 10_000, memoryLimitBytes: 64 << 20 };
-const handlers = [handlerNamed("runc"), handlerNamed("vm", { overhead })];
+const handlers = [testHandler({ controller: "vmm" }), testHandler({ name: "vm", controller: "vmm", overhead })];
 
 const planning: Planning = {
   places: { root: "/root", state: "/state", netnsDir: "/netns" },

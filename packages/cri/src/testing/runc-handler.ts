@@ -1,14 +1,5 @@
 import type { RuntimeHandler } from "@crib/core/sandbox";
+import { testHandler } from "@crib/core/testing";
 
 /** A runtime handler as the default configuration has it. */
-export const runcHandler: RuntimeHandler = {
-  name: "runc",
-  controller: "podsandbox",
-  runtimeType: "io.containerd.runc.v2",
-  runtimePath: "",
-  options: { BinaryName: "/usr/sbin/runc" },
-  pause: "auto",
-  cniConfDir: "",
-  cniMaxConfNum: 1,
-  podAnnotations: [],
-};
+export const runcHandler: RuntimeHandler = testHandler({ options: { BinaryName: "/usr/sbin/runc" } });

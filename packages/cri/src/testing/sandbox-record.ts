@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { PodSandboxRequest, SandboxRecord } from "@crib/core/sandbox";
+import { testSandboxPlan } from "@crib/core/testing";
 import { PodSandboxConfigSchema } from "@crib/wire/cri";
 
 import { encodePodConfig } from "../conversion/pod/pod-config.ts";
@@ -25,36 +26,25 @@ export function sandboxRecord(id: string, request: Partial<PodSandboxRequest> = 
     state: "ready",
     createdAt: "2026-11-21T01:02:03.456Z",
     bootId: "boot",
-    plan: {
+    plan: testSandboxPlan({
       pod,
       handler: runcHandler,
-      declares: { netns: "crib", network: "parallel" },
       config: Buffer.from(config).toString("base64"),
       checksum: "0".repeat(64),
       labels: request.labels ?? {},
       annotations: request.annotations ?? {},
-      passedAnnotations: {},
-      hostname: "web",
       logDirectory: request.logDirectory ?? "",
       hostNetwork: request.network === "node",
       hostIpc: request.ipc === "node",
       pidMode: request.pid ?? "container",
       ...(request.userNamespace && { userNamespace: request.userNamespace }),
-      sysctls: {},
       privileged: request.privileged ?? false,
-      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "unconfined" } },
-      resources: {},
-      overhead: {},
       namespaces: { net: `/run/netns/crib-${id}` },
-      networks: [],
-      cniArgs: [],
-      capabilityArgs: {},
       rootDir: `/var/lib/crib/sandboxes/${id}`,
       stateDir: `/run/crib/sandboxes/${id}`,
       shmPath: `/run/crib/sandboxes/${id}/shm`,
       cgroupPath: `/pods/crib-${id}`,
-      ownedCgroups: [],
-    },
+    }),
     facts: { network: { addresses: ["10.88.0.2", "fd00::2"], results: [{ cniVersion: "1.1.0" }] } },
     runs: [],
   };

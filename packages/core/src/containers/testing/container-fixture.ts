@@ -15,6 +15,7 @@ import { openRecordCopies } from "../../metadata/record-copies.ts";
 import { noPlugins } from "../../nri/no-plugins.ts";
 import type { PluginHooks } from "../../nri/types.ts";
 import { newSandboxId } from "../../sandbox/sandbox-id.ts";
+import { testHandler } from "../../sandbox/testing/test-handler.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
 import { identityOf } from "../../tasks/process-identity.ts";
 import { StartTurns } from "../../tasks/start-turns.ts";
@@ -26,6 +27,7 @@ import type { ContainerDeps } from "../steps/types.ts";
 import type { ContainerEvent, ContainerRecord, ContainerRequest } from "../types.ts";
 import { FakeStdio } from "./fake-stdio.ts";
 import { FakeTaskServices } from "./fake-task-services.ts";
+import { testContainerRequest } from "./test-container-request.ts";
 
 const instance = "0badcafe";
 
@@ -120,7 +122,13 @@ export class ContainerFixture {
   }
 
   request(change: Partial<ContainerRequest> = {}): ContainerRequest {
-    return { ...plainRequest, sandboxId: this.sandbox.id, config: Buffer.from(change.name ?? "app"), ...change };
+    const plain = testContainerRequest({
+      sandboxId: this.sandbox.id,
+      image: image.id,
+      userSpecifiedImage: "app:1",
+      command: ["sh"],
+    });
+    return { ...plain, config: Buffer.from(change.name ?? "app"), ...change };
   }
 
   /** Creates and starts one. */
@@ -201,49 +209,10 @@ const spec = { ociVersion: "1.0.2", linux: { resources: {} } } as unknown as Run
 const image = { id: `sha256:${"a".repeat(64)}`, repoTags: ["app:1"], repoDigests: [], layers: [] } as unknown as Image;
 const imageConfig = { stopSignal: "", volumes: [], env: [] } as unknown as ImageConfig;
 
-const plainRequest: Omit<ContainerRequest, "sandboxId" | "config"> = {
-  name: "app",
-  attempt: 0,
-  image: image.id,
-  userSpecifiedImage: "app:1",
-  command: ["sh"],
-  args: [],
-  workingDir: "",
-  envs: [],
-  mounts: [],
-  devices: [],
-  cdiDevices: [],
-  labels: {},
-  annotations: {},
-  logPath: "",
-  stdin: false,
-  stdinOnce: false,
-  tty: false,
-  stopSignal: "",
-  resources: { hugepageLimits: [], unified: {} },
-  security: {
-    privileged: false,
-    pid: "container",
-    capabilities: { add: [], drop: [], addAmbient: [] },
-    supplementalGroups: [],
-    supplementalGroupsPolicy: "merge",
-    readonlyRootfs: false,
-    noNewPrivileges: false,
-    maskedPaths: [],
-    readonlyPaths: [],
-  },
-};
-
 function sandboxRecord(id: string): SandboxRecord {
   const plan = {
     pod: { name: "web", namespace: "default", uid: "u1", attempt: 0 },
-    handler: {
-      name: "runc",
-      controller: "podsandbox",
-      runtimeType: "io.containerd.runc.v2",
-      runtimePath: "",
-      options: {},
-    },
+    handler: testHandler(),
     cgroupPath: `/crib-no-such-parent/crib-${id}`,
   };
   // The containers read these fields only.

@@ -3,7 +3,10 @@ import type { TestContext } from "node:test";
 
 import type { ImageConfig } from "@crib/oci-spec";
 
+import { testContainerRequest } from "../../containers/testing/test-container-request.ts";
 import type { ContainerPlan, ContainerSecurity } from "../../containers/types.ts";
+import { testHandler } from "../../sandbox/testing/test-handler.ts";
+import { testSandboxPlan } from "../../sandbox/testing/test-sandbox-plan.ts";
 import type { RuntimeHandler, SandboxPlan, SandboxRecord } from "../../sandbox/types.ts";
 import type { HostFeatures, SpecInput, SpecOptions } from "../types.ts";
 
@@ -37,7 +40,7 @@ export function specInput(changes: InputChanges = {}): SpecInput {
     id,
     plan: containerPlan(id, changes),
     sandbox: sandboxRecord(changes),
-    handler: handlerOf(changes),
+    handler: testHandler(changes.handler),
     image: imageConfig(changes.image),
     rootfs,
     ...(targetPid === undefined ? {} : { targetPid }),
@@ -69,63 +72,22 @@ export function specInput(changes: InputChanges = {}): SpecInput {
 
 function containerPlan(id: string, { plan, security }: InputChanges): ContainerPlan {
   return {
-    sandboxId,
-    name: "web",
-    attempt: 0,
+    ...testContainerRequest({
+      sandboxId,
+      name: "web",
+      image: "example.org/web:1",
+      security: { maskedPaths: ["/proc/kcore"], readonlyPaths: ["/proc/sys"], ...security },
+    }),
     config: "",
     checksum: "",
     pod: { name: "pod", namespace: "default", uid: "uid" },
     handler: "runc",
-    image: "example.org/web:1",
-    userSpecifiedImage: "",
-    command: [],
-    args: [],
-    workingDir: "",
-    envs: [],
-    mounts: [],
-    devices: [],
-    cdiDevices: [],
-    labels: {},
-    annotations: {},
-    logPath: "",
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    stopSignal: "",
-    resources: { hugepageLimits: [], unified: {} },
-    security: {
-      privileged: false,
-      pid: "container",
-      capabilities: { add: [], drop: [], addAmbient: [] },
-      supplementalGroups: [],
-      supplementalGroupsPolicy: "merge",
-      readonlyRootfs: false,
-      noNewPrivileges: false,
-      maskedPaths: ["/proc/kcore"],
-      readonlyPaths: ["/proc/sys"],
-      ...security,
-    },
     snapshotKey: id,
     rootDir: `/nowhere/containers/${id}`,
     bundleDir: "/nowhere/tasks",
     cgroupPath: `/kubepods/crib-${sandboxId}/crib-${id}`,
     log: { maxLineBytes: 16_384 },
     ...plan,
-  };
-}
-
-function handlerOf({ handler }: InputChanges): RuntimeHandler {
-  return {
-    name: "runc",
-    controller: "podsandbox",
-    runtimeType: "io.containerd.runc.v2",
-    runtimePath: "",
-    options: {},
-    pause: "auto",
-    cniConfDir: "",
-    cniMaxConfNum: 1,
-    podAnnotations: [],
-    ...handler,
   };
 }
 
@@ -146,36 +108,13 @@ function sandboxRecord(changes: InputChanges): SandboxRecord {
 }
 
 function sandboxPlan(changes: InputChanges): SandboxPlan {
-  return {
+  return testSandboxPlan({
     pod: { name: "pod", namespace: "default", uid: "uid", attempt: 0 },
-    handler: handlerOf(changes),
-    declares: { netns: "crib", network: "parallel" },
-    config: "",
-    checksum: "",
-    labels: {},
-    annotations: {},
-    passedAnnotations: {},
+    handler: testHandler(changes.handler),
     hostname: "pod",
-    logDirectory: "",
-    hostNetwork: false,
-    hostIpc: false,
-    pidMode: "container",
-    sysctls: {},
-    privileged: false,
-    security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "unconfined" } },
-    resources: {},
-    overhead: {},
-    namespaces: {},
-    networks: [],
-    cniArgs: [],
-    capabilityArgs: {},
-    rootDir: "/nowhere/sandbox",
-    stateDir: "/nowhere/sandbox-state",
-    shmPath: "/nowhere/shm",
     cgroupPath: `/kubepods/crib-${sandboxId}`,
-    ownedCgroups: [],
     ...changes.sandbox,
-  };
+  });
 }
 
 function imageConfig(changes: Partial<ImageConfig> = {}): ImageConfig {

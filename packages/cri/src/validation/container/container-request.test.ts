@@ -2,6 +2,7 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 
 import { create } from "@bufbuild/protobuf";
+import { testContainerRequest } from "@crib/core/testing";
 import { Code } from "@crib/errdefs";
 import {
   CreateContainerRequestSchema,
@@ -20,39 +21,7 @@ test("a container that asks for nothing gets nothing", () => {
   equal(typeof config, "object");
   deepEqual(
     { ...request, labels: { ...request.labels }, annotations: { ...request.annotations } },
-    {
-      sandboxId: podId,
-      name: "app",
-      attempt: 0,
-      image: `sha256:${"a".repeat(64)}`,
-      userSpecifiedImage: "",
-      command: [],
-      args: [],
-      workingDir: "",
-      envs: [],
-      mounts: [],
-      devices: [],
-      cdiDevices: [],
-      labels: {},
-      annotations: {},
-      logPath: "",
-      stdin: false,
-      stdinOnce: false,
-      tty: false,
-      stopSignal: "",
-      resources: { hugepageLimits: [], unified: {} },
-      security: {
-        privileged: false,
-        pid: "container",
-        capabilities: { add: [], drop: [], addAmbient: [] },
-        supplementalGroups: [],
-        supplementalGroupsPolicy: "merge",
-        readonlyRootfs: false,
-        noNewPrivileges: false,
-        maskedPaths: [],
-        readonlyPaths: [],
-      },
-    },
+    testContainerRequest({ sandboxId: podId }),
   );
 });
 

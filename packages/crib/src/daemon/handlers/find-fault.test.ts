@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
 import type { RuntimeHandler } from "@crib/core/sandbox";
+import { testHandler } from "@crib/core/testing";
 
 import { findFault } from "./find-fault.ts";
 
@@ -18,18 +19,8 @@ function soundHandler(t: TestContext): RuntimeHandler & { readonly dir: string }
     writeFileSync(join(dir, name), "");
     chmodSync(join(dir, name), 0o755);
   }
-  return {
-    dir,
-    name: "h",
-    controller: "podsandbox",
-    runtimeType: "io.containerd.runc.v2",
-    runtimePath: join(dir, "shim"),
-    options: { BinaryName: join(dir, "runc") },
-    pause: "auto",
-    cniConfDir: "",
-    cniMaxConfNum: 1,
-    podAnnotations: [],
-  };
+  const options = { BinaryName: join(dir, "runc") };
+  return { dir, ...testHandler({ name: "h", runtimePath: join(dir, "shim"), options }) };
 }
 
 test("nothing is wrong with a handler whose parts are there", async (t) => {

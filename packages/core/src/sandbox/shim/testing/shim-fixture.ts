@@ -9,6 +9,7 @@ import type { ControllerFixture, ControllerPeer } from "@crib/sandboxer/testing"
 
 import { createShims, shimSocketPath, type Shims, type TaskLog } from "../../../tasks/index.ts";
 import { SandboxPlaces } from "../../testing/sandbox-places.ts";
+import { testHandler } from "../../testing/test-handler.ts";
 import type { RuntimeHandler } from "../../types.ts";
 import { createShimController } from "../controller.ts";
 import type { ShimControllerBudgets } from "../types.ts";
@@ -95,18 +96,12 @@ export class ShimFixture implements ControllerFixture {
       shimCgroup: "",
       log,
     });
-    const handler: RuntimeHandler = {
+    const handler = testHandler({
       name: "shim",
       controller: "shim",
-      runtimeType: "io.containerd.runc.v2",
       runtimePath,
-      options: {},
-      pause: "auto",
-      cniConfDir: "",
-      cniMaxConfNum: 1,
-      podAnnotations: [],
       ...(namespacePaths && { namespacePaths }),
-    };
+    });
     const controller = createShimController({
       shims,
       handlerOf: () => handler,

@@ -1,0 +1,3 @@
+export { type ContainerRequestChange, testContainerRequest } from "../containers/testing/test-container-request.ts";
+export { testHandler } from "../sandbox/testing/test-handler.ts";
+export { testSandboxPlan } from "../sandbox/testing/test-sandbox-plan.ts";
