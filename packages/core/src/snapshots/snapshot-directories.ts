@@ -12,7 +12,7 @@ const numberPattern = /^[1-9][0-9]{0,14}$/;
 
 /** Ends the name of a directory that is nobody's any more and is being removed. */
 const goneSuffix = ".gone";
-const garbagePattern = /^[1-9][0-9]{0,14}(?:\.gone)?$/;
+const numberedPattern = /^[1-9][0-9]{0,14}(?:\.gone)?$/;
 
 /**
  * The numbered directories in `<root>/snapshots`. They and their parent are closed to everybody but root: a set-uid program
@@ -34,7 +34,8 @@ export class SnapshotDirectories {
       mkdirSync(this.root, { recursive: true, mode: 0o700 });
       // An older one may have been made by somebody else.
       chmodSync(this.root, 0o700);
-      this.#last = Math.max(0, ...this.listSync().map(Number));
+      // Also of those set aside: another of the same number could not be.
+      this.#last = Math.max(0, ...this.#numbersSync());
     } catch (reason) {
       throw StatusError.from(reason, `reading "${this.root}"`);
     }
@@ -99,7 +100,7 @@ export class SnapshotDirectories {
 
   /** Removes a directory that no row has. A removal that already runs is joined. Absence is success. */
   async remove(dir: string, signal: AbortSignal): Promise<void> {
-    if (!garbagePattern.test(dir)) {
+    if (!numberedPattern.test(dir)) {
       throw new StatusError(Code.InvalidArgument, `removing snapshot directory "${dir}": no number`);
     }
     this.#open.delete(dir);
@@ -132,6 +133,11 @@ export class SnapshotDirectories {
   /** Directories that no row has and nobody fills. */
   async unreferenced(hasRow: (dir: string) => boolean): Promise<readonly string[]> {
     const names = await readdir(this.root);
-    return names.filter((name) => garbagePattern.test(name) && !this.#open.has(name) && !hasRow(name));
+    return names.filter((name) => numberedPattern.test(name) && !this.#open.has(name) && !hasRow(name));
+  }
+
+  #numbersSync(): readonly number[] {
+    const names = readdirSync(this.root).filter((name) => numberedPattern.test(name));
+    return names.map((name) => Number.parseInt(name, 10));
   }
 }

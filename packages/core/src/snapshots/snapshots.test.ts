@@ -61,6 +61,9 @@ test("a snapshot that is discarded is gone at once, its files soon, or with the 
   // What a daemon leaves that was killed meanwhile.
   mkdirSync(join(root, "77.gone", "fs"), { recursive: true });
   snapshots = await scene.open();
+  // The number is not given out again, or the next one could not be set aside.
+  equal(snapshots.prepare({ key: "two", kind: "active", parent, owner: "container" }).dir, "78");
+  await snapshots.discard("two");
   equal(await snapshots.sweep(signal), 1);
   equal(existsSync(join(root, "77.gone")), false);
   deepEqual(
