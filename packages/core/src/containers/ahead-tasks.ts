@@ -35,11 +35,13 @@ export class AheadTasks {
     this.#options = options;
   }
 
-  /** Has the connection to a pod's shim be there when the first task is made. */
-  warm({ id, plan }: SandboxRecord): void {
-    if (plan.handler.prestart === false) return;
+  /** What a container that is about to be created in this pod knows of it: the mark, where its task is to be made ahead. */
+  mark(sandbox: SandboxRecord): Pick<ContainerRecord["facts"], "ahead"> {
+    if (!this.#hasRoom(sandbox)) return {};
     const { services } = this.#options.rows.deps;
-    services.of(id, new AbortController().signal).catch(() => {}); // told to whoever needs it
+    // The connection to the pod's shim shall be there by then. Failure is told to whoever needs it.
+    services.of(sandbox.id, new AbortController().signal).catch(() => {});
+    return { ahead: true };
   }
 
   /** Begins to make the task of a container, where that is wanted; it is taken back when it is not started within a while. */
@@ -85,7 +87,7 @@ export class AheadTasks {
 
   async #make(id: string, owner: Owner): Promise<void> {
     const { rows, runBudgetMs, log } = this.#options;
-    rows.become(id, "created", { ahead: true });
+    if (!isAhead(rows.store.get(id))) rows.become(id, "created", { ahead: true });
     try {
       using budget = new Budget(createTask.name, runBudgetMs, owner.abort.signal);
       await rows.forward(createTask, id, budget.signal);
@@ -102,10 +104,13 @@ export class AheadTasks {
   #isWanted(id: string): boolean {
     const { store, deps } = this.#options.rows;
     const record = store.find(id);
-    if (record?.state !== "created" || record.problem || isAhead(record)) return false;
-    const sandbox = deps.findSandbox(record.plan.sandboxId);
-    if (sandbox?.state !== "ready" || sandbox.plan.handler.prestart === false) return false;
-    return store.list().filter(isAhead).length < mostAhead;
+    if (record?.state !== "created" || record.problem || deps.waiting.has(id)) return false;
+    return isAhead(record) || this.#hasRoom(deps.findSandbox(record.plan.sandboxId));
+  }
+
+  #hasRoom(sandbox: SandboxRecord | undefined): boolean {
+    if (this.#closed || sandbox?.state !== "ready" || sandbox.plan.handler.prestart === false) return false;
+    return this.#options.rows.store.list().filter(({ facts }) => facts.ahead === true).length < mostAhead;
   }
 
   #takeBackLater(id: string): void {

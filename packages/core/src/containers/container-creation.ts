@@ -54,11 +54,9 @@ export class ContainerCreation {
     const name = containerName(request, sandbox);
     const plan = planContainer(planning, request, sandbox, id);
     const createdAt = new Date().toISOString();
-    rows.store.insert({ version: 1, id, name, state: "creating", createdAt, bootId, plan, facts: {}, runs: [] });
-    life.ahead.warm(sandbox);
+    const facts = life.ahead.mark(sandbox);
+    rows.store.insert({ version: 1, id, name, state: "creating", createdAt, bootId, plan, facts, runs: [] });
     const wanted = await this.#created(id);
-    // Once the answer is on its way; whoever has the row by then needs nothing made ahead.
-    setImmediate(() => life.ahead.begin(id));
     if (wanted.length > 0) await updates.makeAll(wanted.filter(({ containerId }) => containerId !== id));
     const record = rows.store.find(id);
     if (record) void rows.deps.hooks.postCreateContainer(sandbox, record, new AbortController().signal);

@@ -50,8 +50,10 @@ export class ContainerLife {
   }
 
   /** From `creating` to `created`; on failure everything is taken back and the row is gone, or keeps what stands in the way. */
-  create(id: string): Promise<void> {
-    return this.owners.own(id, createContainer.name, (owner) => this.#create(id, owner));
+  async create(id: string): Promise<void> {
+    await this.owners.own(id, createContainer.name, (owner) => this.#create(id, owner));
+    // Nobody else can have the row yet; the runtime is at work while the caller is answered.
+    this.ahead.begin(id);
   }
 
   /** Takes back a half-made container, all steps of it. */

@@ -6,7 +6,7 @@ import { takeBackCreate, tellCreate, tellStart } from "./steps/plugins.ts";
 import { mountRootfs, prepareSnapshot, removeSnapshot, unmountRootfs } from "./steps/snapshot.ts";
 import { buildSpec, prepareVolumes, releaseVolumes, writeSpec } from "./steps/spec.ts";
 import { awaitExit, kill, sendStopSignal } from "./steps/stop.ts";
-import { findService, makeTask, makeTaskAhead, openIo, startTask } from "./steps/task.ts";
+import { findService, makeTask, makeTaskAhead, openIo, openIoAhead, openIoEarly, startTask } from "./steps/task.ts";
 import type { ContainerDeps } from "./steps/types.ts";
 import { updateTask, writeResources } from "./steps/update.ts";
 import type { ContainerFacts, ContainerPlan } from "./types.ts";
@@ -32,6 +32,7 @@ export const createContainer: ContainerFlow = flow("CreateContainer", { recover:
   { name: "spec.build", after: ["volumes.prepare"], do: buildSpec, budgetMs: 30_000 },
   { name: "plugins.create", after: ["spec.build"], do: tellCreate, undo: takeBackCreate, budgetMs: 60_000 },
   { name: "spec.write", after: ["plugins.create"], do: writeSpec, budgetMs: 10_000 },
+  { name: "io.open", after: ["files.make"], do: openIoEarly, undo: dropIo, budgetMs: 10_000 },
 ]);
 
 /**
@@ -39,7 +40,7 @@ export const createContainer: ContainerFlow = flow("CreateContainer", { recover:
  * which does the same where it has not been done.
  */
 export const createTask: ContainerFlow = flow("CreateTask", { recover: "undo" }, [
-  { name: "io.open", do: openIo, undo: dropIo, budgetMs: 10_000 },
+  { name: "io.open", do: openIoAhead, undo: dropIo, budgetMs: 10_000 },
   { name: "service.find", do: findService, budgetMs: 40_000 },
   {
     name: "task.create",

@@ -181,7 +181,7 @@ export interface ContainerFacts {
     readonly digest: string;
   }[];
   readonly process: ProcessIdentity;
-  /** In state `created`: its task was made ahead of its start, or is being made. Set before, and until it is started or taken back. */
+  /** Its task was made ahead of its start, is being made, or shall be once it is created. Set before, and until it is started or taken back. */
   readonly ahead: boolean;
   /** ISO 8601. */
   readonly startedAt: string;

@@ -18,6 +18,23 @@ export async function openIo({ id, plan, deps, signal, midpoint }: ContainerStep
   await midpoint();
 }
 
+/** The same while the container is created, where its task is made right after. */
+export async function openIoEarly({ id, plan, facts, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
+  if (facts.ahead === true) {
+    await deps.stdio.open(stdioRequest(id, plan), signal).catch(() => {
+      // A log that cannot be written is for the start to tell, which tries again.
+      signal.throwIfAborted();
+    });
+  }
+  await midpoint();
+}
+
+/** The same for a task that is made ahead, unless that was done early. */
+export async function openIoAhead({ id, plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
+  if (!deps.stdio.find(id)) await deps.stdio.open(stdioRequest(id, plan), signal);
+  await midpoint();
+}
+
 /** Finds the pod's task service, so that it is there when the streams are. */
 export async function findService({ plan, deps, signal, midpoint }: ContainerStepContext): Promise<void> {
   await deps.services.of(plan.sandboxId, signal);
