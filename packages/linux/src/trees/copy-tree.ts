@@ -6,28 +6,16 @@ import { Code, StatusError } from "@crib/errdefs";
 import { check, errnoError } from "../libc/errno-error.ts";
 import { copyFileSteps, metadataOf } from "./copy-file.ts";
 import { FileStatus, FileType } from "./file-status.ts";
+import { FirstNames } from "./first-names.ts";
 import { openDirectory } from "./open-directory.ts";
+import { PendingDirectories } from "./pending-directories.ts";
 import { DirectoryReader } from "./read-directory.ts";
-import {
-  close,
-  O_CLOEXEC,
-  openat2,
-  openDirectoryFlags,
-  openHow,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
-} from "./tree-calls.ts";
+import { close, O_CLOEXEC, openat2, openHow, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "./tree-calls.ts";
 import { quotePath } from "./tree-error.ts";
 import { TreeWriter } from "./tree-writer.ts";
 
-const { ELOOP, ENOENT, ENOTDIR, EXDEV } = constants.errno;
+const { ELOOP, ENOENT, ENOTDIR } = constants.errno;
 const socketType = 0o140000;
-/** Files with several names that are remembered. Beyond, each name gets a file of its own. */
-const maximumLinked = 500_000;
-/** Names of directories that are still to be entered. */
-const maximumPending = 500_000;
 const slash = Buffer.from("/");
 const end = Buffer.from("\0");
 const here = Buffer.from(".\0");
@@ -36,26 +24,27 @@ const openInRoot = openHow(
   fsConstants.O_RDONLY | fsConstants.O_DIRECTORY | O_CLOEXEC,
   RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 );
-const openBelow = openHow(openDirectoryFlags, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 
 /** Copies what is below one open directory into an empty one. Paths are bytes, relative to it. */
 class TreeCopy implements Disposable {
-  readonly #fromFd: number;
   readonly #writer: TreeWriter;
   readonly #reader = new DirectoryReader();
   readonly #status = new FileStatus();
-  /** By identity, where the first name of a file was copied to. */
-  readonly #linked = new Map<string, Buffer>();
-  readonly #pending: Buffer[] = [Buffer.alloc(0)];
+  readonly #firstNames = new FirstNames();
+  readonly #pending: PendingDirectories;
 
   constructor(fromFd: number, target: string) {
-    this.#fromFd = fromFd;
+    this.#pending = new PendingDirectories(fromFd);
     this.#writer = new TreeWriter(target);
   }
 
   *run(): Generator<void, void> {
-    for (let path = this.#pending.pop(); path !== undefined; path = this.#pending.pop()) {
-      yield* this.#directory(path);
+    for (let next = this.#pending.open(); next !== undefined; next = this.#pending.open()) {
+      try {
+        yield* this.#directory(next.fd, next.path);
+      } finally {
+        close(next.fd);
+      }
     }
     this.#writer.finish();
   }
@@ -64,19 +53,10 @@ class TreeCopy implements Disposable {
     this.#writer[Symbol.dispose]();
   }
 
-  *#directory(path: Buffer): Generator<void, void> {
-    // From the top each time, since there may be more levels than a process may have descriptors.
-    const fd = openat2(this.#fromFd, path.length === 0 ? here : Buffer.concat([path, end]), openBelow);
-    // Gone, replaced, or a mount point, which is not part of the tree.
-    if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP || fd === -EXDEV) return;
-    if (fd < 0) throw errnoError(fd, `opening ${quotePath(path)}`);
-    try {
-      check(this.#status.readDescriptor(fd), `looking at ${quotePath(path)}`);
-      this.#writer.directory(path, metadataOf(this.#status, fd));
-      yield* this.#entries(fd, path);
-    } finally {
-      close(fd);
-    }
+  *#directory(fd: number, path: Buffer): Generator<void, void> {
+    check(this.#status.readDescriptor(fd), `looking at ${quotePath(path)}`);
+    this.#writer.directory(path, metadataOf(this.#status, fd));
+    yield* this.#entries(fd, path);
   }
 
   *#entries(fd: number, path: Buffer): Generator<void, void> {
@@ -98,28 +78,16 @@ class TreeCopy implements Disposable {
     const result = status.read(fd, name);
     if (result === -ENOENT) return;
     if (result < 0) throw errnoError(result, `looking at ${quotePath(path)}`);
-    if (status.type === FileType.directory) this.#expect(path);
+    if (status.type === FileType.directory) this.#pending.add(path);
     // Nobody listens on a socket in its new place.
     if (status.type === FileType.directory || status.type === socketType) return;
-    const first = status.links > 1 ? this.#firstName(status.identity, path) : undefined;
+    const first = status.links > 1 ? this.#firstNames.of(status.identity, path) : undefined;
     if (first !== undefined && this.#writer.link(path, first)) return;
     try {
       yield* copyFileSteps(fd, name, status, this.#writer, path);
     } catch (reason) {
       throw StatusError.from(reason, quotePath(path));
     }
-  }
-
-  #expect(path: Buffer): void {
-    this.#pending.push(path);
-    if (this.#pending.length <= maximumPending) return;
-    throw new StatusError(Code.ResourceExhausted, `more than ${maximumPending} directories wait`);
-  }
-
-  #firstName(identity: string, path: Buffer): Buffer | undefined {
-    const first = this.#linked.get(identity);
-    if (first === undefined && this.#linked.size < maximumLinked) this.#linked.set(identity, path);
-    return first;
   }
 }
 

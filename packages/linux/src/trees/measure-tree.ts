@@ -1,11 +1,12 @@
 import { constants as fsConstants } from "node:fs";
 import { constants } from "node:os";
 
-import { Code, StatusError } from "@crib/errdefs";
+import { StatusError } from "@crib/errdefs";
 
 import { errnoError } from "../libc/errno-error.ts";
 import { FileStatus, FileType } from "./file-status.ts";
 import { openDirectory } from "./open-directory.ts";
+import { checkPending } from "./pending-directories.ts";
 import { DirectoryReader } from "./read-directory.ts";
 import {
   close,
@@ -30,8 +31,6 @@ const { EACCES, ELOOP, ENOENT, ENOTDIR, EXDEV } = constants.errno;
 const maximumOpen = 32;
 /** Files with several names that are remembered. Beyond, each name counts its share. */
 const maximumLinked = 500_000;
-/** Names of directories that are still to be entered: more than the widest of real trees have. */
-const maximumPending = 500_000;
 const openBelow = openHow(openDirectoryFlags, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 const openUp = openHow(
   fsConstants.O_RDONLY | fsConstants.O_DIRECTORY | O_CLOEXEC,
@@ -112,9 +111,7 @@ class TreeMeasure implements Disposable {
       level.subdirectories.push(Buffer.from(name));
       this.#pending += 1;
     });
-    if (this.#pending > maximumPending) {
-      throw new StatusError(Code.ResourceExhausted, `more than ${maximumPending} directories wait`);
-    }
+    checkPending(this.#pending);
     if (result < 0) throw errnoError(result, "reading a directory");
     level.isAtEnd = result === 0;
   }

@@ -7,20 +7,11 @@ import { check, errnoError } from "../libc/errno-error.ts";
 import { metadataOf } from "./copy-file.ts";
 import { dataRegions } from "./data-regions.ts";
 import { FileStatus, FileType } from "./file-status.ts";
+import { FirstNames } from "./first-names.ts";
 import { openDirectory } from "./open-directory.ts";
+import { PendingDirectories } from "./pending-directories.ts";
 import { DirectoryReader } from "./read-directory.ts";
-import {
-  close,
-  O_CLOEXEC,
-  O_PATH,
-  openat,
-  openat2,
-  openDirectoryFlags,
-  openHow,
-  readlinkat,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
-} from "./tree-calls.ts";
+import { close, O_CLOEXEC, O_PATH, openat, readlinkat } from "./tree-calls.ts";
 import { quotePath } from "./tree-error.ts";
 import { descriptorPath, type TreeMetadata } from "./tree-metadata.ts";
 import { getxattr } from "./xattr-calls.ts";
@@ -61,17 +52,10 @@ export interface TreeData {
   readonly bytes: Buffer;
 }
 
-const { ELOOP, ENOENT, ENOTDIR, EXDEV } = constants.errno;
-/** Files with several names that are remembered. Beyond, each name is a file of its own. */
-const maximumLinked = 500_000;
-/** Names of directories that are still to be entered. */
-const maximumPending = 500_000;
+const { ENOENT } = constants.errno;
 const copyBytes = 1 << 18;
 const slash = Buffer.from("/");
-const end = Buffer.from("\0");
-const here = Buffer.from(".\0");
 const opaqueName = Buffer.from("trusted.overlay.opaque\0");
-const openBelow = openHow(openDirectoryFlags, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 const typeNames: Readonly<Record<number, TreeEntryType>> = {
   [FileType.file]: "file",
   [FileType.link]: "symlink",
@@ -81,41 +65,36 @@ const typeNames: Readonly<Record<number, TreeEntryType>> = {
 };
 
 class TreeReading {
-  readonly #rootFd: number;
   readonly #reader = new DirectoryReader();
   readonly #status = new FileStatus();
   readonly #buffer = Buffer.allocUnsafeSlow(copyBytes);
-  /** By identity, the first name of a file with several. */
-  readonly #linked = new Map<string, Buffer>();
-  readonly #pending: Buffer[] = [Buffer.alloc(0)];
+  readonly #firstNames = new FirstNames();
+  readonly #pending: PendingDirectories;
 
   constructor(rootFd: number) {
-    this.#rootFd = rootFd;
+    this.#pending = new PendingDirectories(rootFd);
   }
 
   *run(): Generator<TreeEntry | TreeData, void> {
-    for (let path = this.#pending.pop(); path !== undefined; path = this.#pending.pop()) yield* this.#directory(path);
+    for (let next = this.#pending.open(); next !== undefined; next = this.#pending.open()) {
+      try {
+        yield* this.#directory(next.fd, next.path);
+      } finally {
+        close(next.fd);
+      }
+    }
   }
 
-  *#directory(path: Buffer): Generator<TreeEntry | TreeData, void> {
-    // From the top each time, since there may be more levels than a process may have descriptors.
-    const fd = openat2(this.#rootFd, path.length === 0 ? here : Buffer.concat([path, end]), openBelow);
-    // Gone, replaced, or a mount point, which is not part of the tree.
-    if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP || fd === -EXDEV) return;
-    if (fd < 0) throw errnoError(fd, `opening ${quotePath(path)}`);
-    try {
-      check(this.#status.readDescriptor(fd), `looking at ${quotePath(path)}`);
-      const metadata = metadataOf(this.#status, fd);
-      yield { kind: "entry", path, type: "directory", metadata, size: 0, isOpaque: isOpaque(fd) };
-      for (;;) {
-        const names: Buffer[] = [];
-        const result = this.#reader.read(fd, (name) => names.push(Buffer.from(name)));
-        if (result === 0 || result === -ENOENT) return;
-        if (result < 0) throw errnoError(result, `reading ${quotePath(path)}`);
-        for (const name of names) yield* this.#entry(fd, name, join(path, name));
-      }
-    } finally {
-      close(fd);
+  *#directory(fd: number, path: Buffer): Generator<TreeEntry | TreeData, void> {
+    check(this.#status.readDescriptor(fd), `looking at ${quotePath(path)}`);
+    const metadata = metadataOf(this.#status, fd);
+    yield { kind: "entry", path, type: "directory", metadata, size: 0, isOpaque: isOpaque(fd) };
+    for (;;) {
+      const names: Buffer[] = [];
+      const result = this.#reader.read(fd, (name) => names.push(Buffer.from(name)));
+      if (result === 0 || result === -ENOENT) return;
+      if (result < 0) throw errnoError(result, `reading ${quotePath(path)}`);
+      for (const name of names) yield* this.#entry(fd, name, join(path, name));
     }
   }
 
@@ -125,7 +104,7 @@ class TreeReading {
     if (result === -ENOENT) return;
     if (result < 0) throw errnoError(result, `looking at ${quotePath(path)}`);
     if (status.type === FileType.directory) {
-      this.#expect(path);
+      this.#pending.add(path);
       return;
     }
     const isFile = status.type === FileType.file;
@@ -150,7 +129,7 @@ class TreeReading {
     const status = this.#status;
     const metadata = metadataOf(status, fd);
     const plain = { kind: "entry", path, metadata, size: 0, isOpaque: false } as const;
-    const first = status.links > 1 && !status.isWhiteout ? this.#firstName(status.identity, path) : undefined;
+    const first = status.links > 1 && !status.isWhiteout ? this.#firstNames.of(status.identity, path) : undefined;
     const type = status.isWhiteout ? "whiteout" : (typeNames[status.type] ?? "socket");
     if (first !== undefined) yield { ...plain, type: "link", target: first };
     else if (type === "file") yield* this.#file(fd, plain);
@@ -180,18 +159,6 @@ class TreeReading {
         at += got;
       }
     }
-  }
-
-  #expect(path: Buffer): void {
-    this.#pending.push(path);
-    if (this.#pending.length <= maximumPending) return;
-    throw new StatusError(Code.ResourceExhausted, `more than ${maximumPending} directories wait`);
-  }
-
-  #firstName(identity: string, path: Buffer): Buffer | undefined {
-    const first = this.#linked.get(identity);
-    if (first === undefined && this.#linked.size < maximumLinked) this.#linked.set(identity, path);
-    return first;
   }
 }
 

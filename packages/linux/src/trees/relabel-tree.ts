@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 
-import { Code, StatusError } from "@crib/errdefs";
+import { StatusError } from "@crib/errdefs";
 
 import { check, errnoError } from "../libc/errno-error.ts";
+import { checkPending } from "./pending-directories.ts";
 import { directoryType, DirectoryReader } from "./read-directory.ts";
 import {
   close,
@@ -20,8 +21,6 @@ import { lsetxattr, setxattr } from "./xattr-calls.ts";
 
 const { ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP } = constants.errno;
 const AT_FDCWD = -100;
-/** Names of directories that are still to be entered. */
-const maximumPending = 500_000;
 const attribute = Buffer.from("security.selinux\0");
 const end = Buffer.from("\0");
 const slash = Buffer.from("/");
@@ -53,9 +52,7 @@ function* relabelBelow(rootFd: number, label: Buffer): Generator<void, void> {
       for (let result = 1; result > 0;) {
         result = reader.read(fd, visit);
         if (result < 0 && result !== -ENOENT) throw errnoError(result, `reading ${quotePath(path)}`);
-        if (pending.length > maximumPending) {
-          throw new StatusError(Code.ResourceExhausted, `more than ${maximumPending} directories wait`);
-        }
+        checkPending(pending.length);
         yield;
       }
     } finally {
