@@ -9,7 +9,8 @@ import { pathToFileURL } from "node:url";
 import { Code } from "@crib/errdefs";
 
 import { createNri } from "../create-nri.ts";
-import { fakeHost, type LogLine, noValidator, testPod } from "../testing/test-nri.ts";
+import { noValidator } from "../testing/no-validator.ts";
+import { fakeHost, type LogLine, testPod } from "../testing/test-nri.ts";
 import type { Nri } from "../types.ts";
 
 const stub = pathToFileURL(join(import.meta.dirname, "../testing/stub-plugin.ts")).href;

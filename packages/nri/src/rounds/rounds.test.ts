@@ -5,8 +5,9 @@ import { create } from "@bufbuild/protobuf";
 import { Code } from "@crib/errdefs";
 import { type Container, Field, LinuxResourcesSchema } from "@crib/wire/nri";
 
+import { noValidator } from "../testing/no-validator.ts";
 import { connectStubPlugin, type StubOptions, type StubPlugin } from "../testing/stub-plugin.ts";
-import { noValidator, startTestNri, type TestNri, testContainer, testPod, until } from "../testing/test-nri.ts";
+import { startTestNri, type TestNri, testContainer, testPod, until } from "../testing/test-nri.ts";
 import type { NriOptions } from "../types.ts";
 
 /** A runtime's side with plugins that have joined. */

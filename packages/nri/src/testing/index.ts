@@ -1,3 +1,4 @@
+export { noValidator } from "./no-validator.ts";
 export {
   connectStubPlugin,
   openStubPlugin,

@@ -13,7 +13,8 @@ import {
 } from "@crib/wire/nri";
 
 import { createNri } from "../create-nri.ts";
-import type { DefaultValidatorOptions, Nri, NriHost, NriOptions } from "../types.ts";
+import type { Nri, NriHost, NriOptions } from "../types.ts";
+import { noValidator } from "./no-validator.ts";
 
 /** A line of the log. */
 export interface LogLine {
@@ -43,19 +44,6 @@ export interface TestNri {
   readonly directory: string;
   readonly log: readonly LogLine[];
 }
-
-/** Nothing is refused. */
-export const noValidator: DefaultValidatorOptions = {
-  enable: false,
-  rejectOciHooks: false,
-  rejectRuntimeDefaultSeccomp: false,
-  rejectUnconfinedSeccomp: false,
-  rejectCustomSeccomp: false,
-  rejectNamespaces: false,
-  rejectSysctls: false,
-  requiredPlugins: [],
-  tolerateMissingAnnotation: "",
-};
 
 /** A started runtime side in a directory of its own; both go with the test. Limits are short. */
 export async function startTestNri(t: TestContext, options: Partial<NriOptions> = {}): Promise<TestNri> {

@@ -8,7 +8,8 @@ import {
   ValidateContainerAdjustmentRequestSchema,
 } from "@crib/wire/nri";
 
-import { noValidator, testContainer, testPod } from "../testing/test-nri.ts";
+import { noValidator } from "../testing/no-validator.ts";
+import { testContainer, testPod } from "../testing/test-nri.ts";
 import type { DefaultValidatorOptions } from "../types.ts";
 import { checkOwners, checkRequired } from "./default-validator.ts";
 

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { createNri, type Nri, type NriOptions } from "@crib/nri";
-import { connectStubPlugin, type StubOptions, type StubPlugin } from "@crib/nri/testing";
+import { connectStubPlugin, noValidator, type StubOptions, type StubPlugin } from "@crib/nri/testing";
 import type { RuntimeSpec } from "@crib/oci-spec";
 
 import type { ContainerRecord, ContainerResources } from "../../containers/types.ts";
@@ -89,17 +89,7 @@ export async function nriScene(t: TestContext, options: Partial<NriOptions> = {}
     requestTimeoutMs: 1_000,
     synchronizeTimeoutMs: 5_000,
     disableConnections: false,
-    defaultValidator: {
-      enable: false,
-      rejectOciHooks: false,
-      rejectRuntimeDefaultSeccomp: false,
-      rejectUnconfinedSeccomp: false,
-      rejectCustomSeccomp: false,
-      rejectNamespaces: false,
-      rejectSysctls: false,
-      requiredPlugins: [],
-      tolerateMissingAnnotation: "",
-    },
+    defaultValidator: noValidator,
     ...options,
   });
   t.after(async () => {
