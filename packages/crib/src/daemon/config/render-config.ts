@@ -5,7 +5,7 @@ import { formatDuration } from "./duration.ts";
 import { fileSchema, tables } from "./file-schema.ts";
 import { handlerEntries, sandboxerEntries } from "./render-handlers.ts";
 import { formatSize } from "./size.ts";
-import type { ContainersConfig, DaemonConfig, ImageLimits, NriValidatorConfig } from "./types.ts";
+import type { ContainersConfig, DaemonConfig, ImageLimits, NriConfig } from "./types.ts";
 
 type Scalar = string | number | boolean;
 type Value = Scalar | readonly Scalar[] | Readonly<Record<string, Scalar | Readonly<Record<string, Scalar>>>>;
@@ -128,7 +128,7 @@ function containerEntries({ spec, ...containers }: ContainersConfig): Values {
   };
 }
 
-function validatorEntries(validator: NriValidatorConfig): Values {
+function validatorEntries(validator: NriConfig["defaultValidator"]): Values {
   return {
     enable: validator.enable,
     reject_oci_hooks: validator.rejectOciHooks,

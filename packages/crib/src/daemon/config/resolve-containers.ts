@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import { parseDuration } from "./duration.ts";
 import type { ConfigFile } from "./file-schema.ts";
 import { parseSize } from "./size.ts";
-import type { ContainersConfig, MetricsConfig, NriConfig, NriValidatorConfig, StreamingConfig } from "./types.ts";
+import type { ContainersConfig, MetricsConfig, NriConfig, StreamingConfig } from "./types.ts";
 
 /** Fills in what the table leaves open. */
 export function resolveContainers(containers: ConfigFile["containers"]): ContainersConfig {
@@ -58,7 +58,9 @@ export function resolveNri(nri: ConfigFile["nri"], state: string): NriConfig {
   };
 }
 
-function resolveValidator(validator: NonNullable<ConfigFile["nri"]>["default_validator"]): NriValidatorConfig {
+function resolveValidator(
+  validator: NonNullable<ConfigFile["nri"]>["default_validator"],
+): NriConfig["defaultValidator"] {
   return {
     enable: validator?.enable ?? false,
     rejectOciHooks: validator?.reject_oci_hooks ?? false,

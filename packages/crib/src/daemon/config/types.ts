@@ -2,6 +2,7 @@ import type { RuntimeHandler } from "@crib/core";
 import type { LogLimit } from "@crib/core/containers";
 import type { SandboxerConfig } from "@crib/core/proxy";
 import type { SpecOptions } from "@crib/core/spec";
+import type { NriOptions } from "@crib/nri";
 
 /** The bridge network that crib provides where no CNI configuration is installed. */
 export interface DefaultNetwork {
@@ -124,35 +125,8 @@ export interface StreamingConfig {
   readonly creationMs: number;
 }
 
-/** Plugins over NRI. */
-export interface NriConfig {
-  readonly enable: boolean;
-  readonly socket: string;
-  readonly pluginDir: string;
-  readonly pluginConfigDir: string;
-  /** Milliseconds. */
-  readonly registrationTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly synchronizeTimeoutMs: number;
-  /** That one plugin may have at a time. */
-  readonly maxConcurrentEvents: number;
-  readonly disableConnections: boolean;
-  readonly defaultValidator: NriValidatorConfig;
-}
-
-/** What plugins may not adjust. */
-export interface NriValidatorConfig {
-  readonly enable: boolean;
-  readonly rejectOciHooks: boolean;
-  readonly rejectRuntimeDefaultSeccomp: boolean;
-  readonly rejectUnconfinedSeccomp: boolean;
-  readonly rejectCustomSeccomp: boolean;
-  readonly rejectNamespaces: boolean;
-  readonly rejectSysctls: boolean;
-  readonly requiredPlugins: readonly string[];
-  /** Empty: none. */
-  readonly tolerateMissingAnnotation: string;
-}
+/** Plugins over NRI, with nothing left open. */
+export type NriConfig = Required<Omit<NriOptions, "runtimeName" | "runtimeVersion">>;
 
 /** Figures for monitoring. */
 export interface MetricsConfig {
