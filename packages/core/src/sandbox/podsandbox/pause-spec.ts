@@ -2,6 +2,7 @@ import { Code, StatusError } from "@crib/errdefs";
 import type { LinuxIdMapping, LinuxNamespace, Mount, RuntimeSpec, SeccompProfile, User } from "@crib/oci-spec";
 import type { IdMapping, Sandbox } from "@crib/sandboxer";
 
+import { devMounts } from "../../spec/mounts/dev-mounts.ts";
 import { ociCgroupsPath } from "./cgroups-path.ts";
 import { sandboxAnnotations } from "./spec-annotations.ts";
 
@@ -126,8 +127,6 @@ function isMapped(mappings: readonly IdMapping[], id: number): boolean {
 function mountsOf(sandbox: Sandbox, hasResolvConf: boolean): readonly Mount[] {
   const bind = ["rbind", "ro", "nosuid", "nodev", "noexec"];
   const unusable = ["nosuid", "noexec", "nodev"];
-  // Group 5 is "tty"; a user namespace that does not map it cannot use it.
-  const tty = isMapped(sandbox.gidMappings, 5) ? ["gid=5"] : [];
   // A user namespace may mount proc, sysfs and mqueue only for a namespace that it owns. The runtime needs some /proc;
   // the pause needs neither of the others.
   const isOwner = (hasHosts: boolean): boolean => sandbox.namespaces.user === undefined || !hasHosts;
@@ -135,18 +134,7 @@ function mountsOf(sandbox: Sandbox, hasResolvConf: boolean): readonly Mount[] {
     isOwner(sandbox.pidMode === "node")
       ? { destination: "/proc", type: "proc", source: "proc", options: unusable }
       : { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", ...unusable] },
-    {
-      destination: "/dev",
-      type: "tmpfs",
-      source: "tmpfs",
-      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
-    },
-    {
-      destination: "/dev/pts",
-      type: "devpts",
-      source: "devpts",
-      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty],
-    },
+    ...devMounts(sandbox.namespaces.user === undefined ? undefined : sandbox.gidMappings),
     ...(isOwner(sandbox.hostIpc)
       ? [{ destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: unusable }]
       : []),

@@ -2,6 +2,7 @@ import { readMounts } from "@crib/linux";
 import type { Mount } from "@crib/oci-spec";
 
 import type { SpecInput } from "../types.ts";
+import { devMounts } from "./dev-mounts.ts";
 
 const unusable = ["nosuid", "noexec", "nodev"];
 /** Options of cgroup v2 that belong to the hierarchy, not to a mount: mounting it once more without them takes them off the host. */
@@ -24,18 +25,7 @@ export async function defaultMounts(input: SpecInput): Promise<readonly Mount[]>
     inUserns && pid === "node"
       ? bindOf("/proc", ["rbind", ...unusable])
       : { destination: "/proc", type: "proc", source: "proc", options: unusable },
-    {
-      destination: "/dev",
-      type: "tmpfs",
-      source: "tmpfs",
-      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
-    },
-    {
-      destination: "/dev/pts",
-      type: "devpts",
-      source: "devpts",
-      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...ttyGroup(input)],
-    },
+    ...devMounts(userNamespace?.gids),
     inUserns && hostIpc
       ? bindOf("/dev/mqueue", ["rbind", ...unusable])
       : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: unusable },
@@ -59,13 +49,6 @@ export async function defaultMounts(input: SpecInput): Promise<readonly Mount[]>
 
 function bindOf(path: string, options: readonly string[]): Mount {
   return { destination: path, type: "bind", source: path, options };
-}
-
-/** Group 5 is "tty"; a user namespace that does not map it cannot use it. */
-function ttyGroup({ sandbox }: SpecInput): readonly string[] {
-  const gids = sandbox.plan.userNamespace?.gids;
-  const isMapped = gids?.some(({ containerId, length }) => containerId <= 5 && 5 < containerId + length) ?? true;
-  return isMapped ? ["gid=5"] : [];
 }
 
 async function hostHierarchyOptions(): Promise<readonly string[]> {
