@@ -194,6 +194,16 @@ export class ContainerService implements Containers, PodContainers {
     return this.#reattachment.run();
   }
 
+  /** Asks nothing about the containers of a pod any more, whose controller goes; they stay as they are. */
+  leave(sandboxId: string): void {
+    this.#reattachment.leave(sandboxId);
+  }
+
+  /** Re-attaches to the containers of such a pod, whose controller is back. */
+  takeUp(sandboxId: string): Promise<void> {
+    return this.#reattachment.takeUp(sandboxId);
+  }
+
   /** Undoes or finishes, in the background, every row that was left half-way, and tells plugins what they are owed. */
   finishLeftovers(): void {
     const { rows } = this.#options;

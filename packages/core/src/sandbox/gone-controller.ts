@@ -105,7 +105,7 @@ class GoneController implements SandboxController {
 
 /** Why a pod of that controller can only be stopped and removed. */
 export function whyGone(controller: string): string {
-  return `its controller "${controller}" is not configured any more; it can be stopped and removed, or used again after a start with the controller`;
+  return `its controller "${controller}" is not configured any more; it can be stopped and removed, or used again when the controller is configured again`;
 }
 
 /** What is known of the boundary that the controller built, as fields of the log. */

@@ -11,6 +11,7 @@ export type { SandboxDeps, StepLog } from "./steps/types.ts";
 export { createStrays, markerEnv, markerVariables, type Strays } from "./strays.ts";
 export { createGoneController, type GoneControllerOptions } from "./gone-controller.ts";
 export { isReady } from "./is-ready.ts";
+export type { PodContents, TakenUp } from "./exit-watch.ts";
 export type {
   Bandwidth,
   ControllerFacts,

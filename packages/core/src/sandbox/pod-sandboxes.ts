@@ -6,7 +6,7 @@ import { waitFor } from "../flow/budget.ts";
 import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
 import type { PluginHooks } from "../nri/types.ts";
 import { type Asked, askController, measureByController } from "./ask-controller.ts";
-import { ExitWatch } from "./exit-watch.ts";
+import { ExitWatch, type PodContents, type TakenUp } from "./exit-watch.ts";
 import { removePodSandbox, runPodSandbox, stopPodSandbox } from "./flows.ts";
 import { isReady } from "./is-ready.ts";
 import {
@@ -35,6 +35,7 @@ export interface PodSandboxesOptions extends Omit<SandboxLifeOptions, "publish">
   readonly bootId: string;
   readonly planning: Planning;
   readonly hooks: Pick<PluginHooks, "updatePodSandbox" | "postUpdatePodSandbox">;
+  readonly contents: PodContents;
   /** Where the tasks of a pod are served, if that is known without starting anything. Default: it is not known. */
   readonly taskEndpointOf?: (id: string) => TaskEndpoint | undefined;
 }
@@ -147,6 +148,16 @@ export class PodSandboxService implements PodSandboxes {
   /** Re-attaches to every sandbox that was ready; see `ExitWatch.reattach`. */
   reattach(): Promise<void> {
     return this.#exits.reattach();
+  }
+
+  /** Keeps the pods of a controller that goes as they are, not ready; see `ExitWatch.leave`. The controller may be taken away in the same turn. */
+  quarantine(controller: string): void {
+    this.#exits.leave(controller);
+  }
+
+  /** Takes up the pods that wait for a controller, which is there now; see `ExitWatch.takeUp`. */
+  takeUp(controller: string): Promise<TakenUp> {
+    return this.#exits.takeUp(controller);
   }
 
   /** Undoes or finishes, in the background, every row that was left half-way. */

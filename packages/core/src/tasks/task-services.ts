@@ -80,11 +80,16 @@ interface Opening {
   endpoint?: TaskEndpoint;
 }
 
+/** The streams of one pod, which outlive a connection, and a controller: one that has gone still says where they were. */
+interface KeptStreams {
+  readonly streams: PodStreams;
+  controller: TaskController;
+}
+
 class TaskServicesOfDaemon implements OpenTaskServices {
   readonly #options: TaskServicesOptions;
   readonly #openings = new Map<string, Opening>();
-  /** They outlive a connection. */
-  readonly #streams = new Map<string, PodStreams>();
+  readonly #streams = new Map<string, KeptStreams>();
   #isClosed = false;
 
   constructor(options: TaskServicesOptions) {
@@ -103,11 +108,15 @@ class TaskServicesOfDaemon implements OpenTaskServices {
   }
 
   forget(sandboxId: string): void {
+    this.disconnect(sandboxId);
+    this.#streams.get(sandboxId)?.streams.stop();
+    this.#streams.delete(sandboxId);
+  }
+
+  disconnect(sandboxId: string): void {
     const opening = this.#openings.get(sandboxId);
     this.#openings.delete(sandboxId);
-    opening?.leaving.abort(new StatusError(Code.Canceled, `sandbox "${sandboxId}" goes`));
-    this.#streams.get(sandboxId)?.stop();
-    this.#streams.delete(sandboxId);
+    opening?.leaving.abort(new StatusError(Code.Canceled, `sandbox "${sandboxId}", or its controller, goes`));
   }
 
   close(): void {
@@ -117,7 +126,7 @@ class TaskServicesOfDaemon implements OpenTaskServices {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#streams.values()].map((streams) => streams.leave()));
+    await Promise.all([...this.#streams.values()].map(({ streams }) => streams.leave()));
     this.close();
   }
 
@@ -205,11 +214,13 @@ class TaskServicesOfDaemon implements OpenTaskServices {
 
   #streamsOf(sandboxId: string, controller: TaskController): PodStreams {
     const known = this.#streams.get(sandboxId);
-    if (known !== undefined) return known;
+    if (known !== undefined) known.controller = controller;
+    if (known !== undefined) return known.streams;
     const endpoint = (signal: AbortSignal): Promise<TaskEndpoint> =>
-      waitFor(controller.endpoint(sandboxId, signal), signal);
+      waitFor(kept.controller.endpoint(sandboxId, signal), signal);
     const streams = new PodStreams({ sandboxId, endpoint, log: this.#options.log ?? noLog, ...this.#dialing() });
-    this.#streams.set(sandboxId, streams);
+    const kept: KeptStreams = { streams, controller };
+    this.#streams.set(sandboxId, kept);
     return streams;
   }
 

@@ -277,5 +277,7 @@ export interface TaskServices {
   of(sandboxId: string, signal: AbortSignal): Promise<TaskService>;
   /** Closes the connection of a pod that goes; its end is then no surprise. */
   forget(sandboxId: string): void;
+  /** Closes the connection of a pod that stays, but whose controller goes. The streams of its processes go on, and with the next connection its controller is asked anew. */
+  disconnect(sandboxId: string): void;
   close(): void;
 }

@@ -201,6 +201,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       networkNamed: (handler, name) => networks.named(handler, name),
     },
     hooks,
+    contents: containers,
     taskEndpointOf: (id) => containerParts.services.endpointOf(id),
     pluginGates,
     straysEnded,

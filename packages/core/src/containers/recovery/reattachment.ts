@@ -42,18 +42,41 @@ export class Reattachment {
 
   /** Settles when each pod has answered or its time is over. What has to be ended is ended in the background. */
   async run(): Promise<void> {
-    const pods = new Map<string, ContainerRecord[]>();
-    for (const record of this.#options.rows.store.list()) {
-      if (this.#endOfOtherBoot(record) || this.#isUnreachable(record)) continue;
-      if (record.state !== "running" && record.state !== "starting") continue;
-      const siblings = pods.get(record.plan.sandboxId) ?? [];
-      pods.set(record.plan.sandboxId, [...siblings, record]);
-    }
-    await Promise.all([...pods].map(([sandboxId, records]) => this.#takePod(sandboxId, records)));
+    await this.#takeAll(this.#options.rows.store.list());
+  }
+
+  /** The same for the containers of one pod, which was left alone for a while: what is done to one of them just now comes first. */
+  async takeUp(sandboxId: string): Promise<void> {
+    const { life } = this.#options;
+    const owned = this.#of(sandboxId).filter(({ id }) => life.owners.find(id) !== undefined);
+    if (owned.length > 0) this.#later(sandboxId, owned);
+    await this.#takeAll(this.#of(sandboxId).filter(({ id }) => life.owners.find(id) === undefined));
+  }
+
+  /** Leaves the containers of a pod alone: its controller goes, so that nobody could tell how they fare, and none has ended for that. */
+  leave(sandboxId: string): void {
+    const { exits, services } = this.#options.rows.deps;
+    for (const { id } of this.#of(sandboxId)) if (!exits.end(id)) exits.forget(id);
+    services.disconnect(sandboxId);
   }
 
   close(): void {
     this.#closing.abort(new StatusError(Code.Unavailable, "crib is shutting down"));
+  }
+
+  #of(sandboxId: string): readonly ContainerRecord[] {
+    return this.#options.rows.store.list().filter(({ plan }) => plan.sandboxId === sandboxId);
+  }
+
+  async #takeAll(containers: readonly ContainerRecord[]): Promise<void> {
+    const pods = new Map<string, ContainerRecord[]>();
+    for (const record of containers) {
+      if (this.#endOfOtherBoot(record) || this.#isUnreachable(record)) continue;
+      if (!mayRun(record)) continue;
+      const siblings = pods.get(record.plan.sandboxId) ?? [];
+      pods.set(record.plan.sandboxId, [...siblings, record]);
+    }
+    await Promise.all([...pods].map(([sandboxId, records]) => this.#takePod(sandboxId, records)));
   }
 
   /** Nothing of another boot is there any more; what was only created is ended too where its pod is lost. */
@@ -80,6 +103,7 @@ export class Reattachment {
     try {
       service = await waitFor(rows.deps.services.of(sandboxId, signal), signal);
     } catch (reason) {
+      if (records.every((record) => this.#isUnreachable(record))) return; // left alone meanwhile
       const error = StatusError.from(reason);
       log.warn({ sandboxId, error: error.message }, "task service of a pod cannot be re-attached to");
       if (!isGone(error)) return this.#later(sandboxId, records);
@@ -96,10 +120,7 @@ export class Reattachment {
       const { status, pid, exitStatus, exitedAt } = await service.tasks.state(id, "", signal);
       const isRunning = status === Status.RUNNING || status === Status.PAUSED || status === Status.PAUSING;
       if (status === Status.CREATED) return this.#lost(record, "the daemon ended while it was being started");
-      // Its last output is in the FIFOs.
-      await rows.deps.stdio.adopt(stdioRequest(id, plan), signal).catch((reason: unknown) => {
-        log.warn({ containerId: id, error: StatusError.from(reason).message }, "output cannot be taken up");
-      });
+      await this.#takeOutput(record, signal);
       await this.#endExecs(record, service, signal);
       if (!isRunning) return void life.end(id, taskEnd({ exitStatus, exitedAt })).catch(() => {}); // kept with the row
       if (record.state === "starting") {
@@ -108,12 +129,24 @@ export class Reattachment {
         const startedAt = record.facts.startedAt ?? new Date().toISOString();
         await life.settleRunning(id, { startedAt, ...(process && { process }) });
       }
-      rows.deps.exits.arm(id, service);
+      if (!this.#isUnreachable(record)) rows.deps.exits.arm(id, service);
     } catch (reason) {
+      if (this.#isUnreachable(record)) return; // left alone meanwhile
       const error = StatusError.from(reason);
       log.warn({ containerId: id, error: error.message }, "container cannot be re-attached to");
       if (isGone(error)) this.#lost(record, error.message);
       else this.#later(plan.sandboxId, [record]);
+    }
+  }
+
+  /** Its last output is in the FIFOs. Where this daemon has had the container before, it copies them still. */
+  async #takeOutput({ id, plan }: ContainerRecord, signal: AbortSignal): Promise<void> {
+    const { rows, log } = this.#options;
+    if (rows.deps.stdio.find(id)) return;
+    try {
+      await rows.deps.stdio.adopt(stdioRequest(id, plan), signal);
+    } catch (reason) {
+      log.warn({ containerId: id, error: StatusError.from(reason).message }, "output cannot be taken up");
     }
   }
 
@@ -142,7 +175,7 @@ export class Reattachment {
       const { rows, life } = this.#options;
       const left = records
         .flatMap(({ id }) => rows.store.find(id) ?? [])
-        .filter(({ id, state }) => (state === "running" || state === "starting") && !rows.deps.exits.isArmed(id));
+        .filter((record) => mayRun(record) && !rows.deps.exits.isArmed(record.id) && !this.#isUnreachable(record));
       // A flow that has the row may end without the container having ended: somebody must watch it then.
       const owned = left.filter(({ id }) => life.owners.find(id) !== undefined);
       if (owned.length > 0) this.#later(sandboxId, owned);
@@ -155,6 +188,11 @@ export class Reattachment {
     timer.unref();
     this.#closing.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
+}
+
+/** Whether there may be a task of which nobody knows how it fares. */
+function mayRun({ state }: ContainerRecord): boolean {
+  return state === "running" || state === "starting";
 }
 
 function hasEnded({ facts: { process } }: ContainerRecord): boolean {

@@ -38,6 +38,7 @@ export class FakeTaskServices implements TaskServices {
   }
 
   forget(): void {}
+  disconnect(): void {}
   close(): void {}
 
   /** The task's process ends. */

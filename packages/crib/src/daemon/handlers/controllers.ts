@@ -4,6 +4,9 @@ import type { TaskLog } from "@crib/core/tasks";
 import { Code, StatusError } from "@crib/errdefs";
 import type { SandboxController } from "@crib/sandboxer";
 
+/** What a handshake with what is not there, hangs or is no sandboxer fails with; any other error is an answer. */
+const losses: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.FailedPrecondition]);
+
 /** What controllers of a daemon are made of. */
 export interface ControllersOptions {
   /** Those in this process, by name. */
@@ -54,7 +57,7 @@ export class Controllers implements AsyncDisposable {
     if (before) this.#close(name, before);
   }
 
-  /** Closes that of a sandboxer; no pod may use it any more. */
+  /** Closes that of a sandboxer; no pod may use it any more, but those that are kept without it. */
   remove(name: string): void {
     const proxy = this.#proxies.get(name);
     if (!proxy) return;
@@ -62,6 +65,21 @@ export class Controllers implements AsyncDisposable {
     this.#proxies.delete(name);
     this.#all.delete(name);
     this.#close(name, proxy);
+  }
+
+  /**
+   * Why nobody can use a sandboxer, asked now: it cannot be reached, does not answer within 5 s, or is none. Undefined for one that answers,
+   * and for a name that is not that of a sandboxer.
+   */
+  async whyLost(name: string): Promise<string | undefined> {
+    const proxy = this.#proxies.get(name);
+    try {
+      await proxy?.probe(new AbortController().signal);
+      return undefined;
+    } catch (reason) {
+      const { code, message } = StatusError.from(reason);
+      return losses.has(code) ? (proxy?.describe().lastError ?? message) : undefined;
+    }
   }
 
   /** Each sandboxer as it stands; anything that JSON can say. */

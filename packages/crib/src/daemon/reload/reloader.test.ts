@@ -1,9 +1,12 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
 
-import type { SandboxRecord } from "@crib/core/sandbox";
+import type { SandboxRecord, TakenUp } from "@crib/core/sandbox";
 import { Code } from "@crib/errdefs";
-import type { SandboxController } from "@crib/sandboxer";
+import { type SandboxController, serveSandboxer } from "@crib/sandboxer";
 
 import { type ConfigCheck, parseConfig } from "../config/load-config.ts";
 import type { DaemonConfig } from "../config/types.ts";
@@ -29,6 +32,10 @@ class Scene implements AsyncDisposable {
   readonly reloader: Reloader;
   /** Handler and controller of each pod. */
   pods: { readonly name: string; readonly controller: string }[] = [];
+  /** What was asked of the service of pods, in order. */
+  readonly asked: string[] = [];
+  /** What becomes of pods that waited for a sandboxer. */
+  takenUp: TakenUp = { ready: 0, waiting: 0, ended: 0 };
   /** Called when networks are opened: something else may happen then. */
   meanwhile: () => void = () => {};
   #text: string;
@@ -46,6 +53,14 @@ class Scene implements AsyncDisposable {
       handlers: this.handlers,
       controllers: this.controllers,
       networks: { open: async () => this.meanwhile(), closeUnused: () => {} },
+      sandboxes: {
+        quarantine: (name) =>
+          void this.asked.push(`quarantine ${name}${this.controllers.all.has(name) ? "" : ", gone"}`),
+        takeUp: async (name) => {
+          this.asked.push(`take up ${name}${this.controllers.all.has(name) ? "" : ", gone"}`);
+          return this.takenUp;
+        },
+      },
       store: { list: () => this.pods.map((handler) => ({ plan: { handler } }) as unknown as SandboxRecord) },
       log,
     });
@@ -67,6 +82,16 @@ class Scene implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.controllers[Symbol.asyncDispose]();
   }
+}
+
+/** A sandboxer that has no sandboxes. Gives the path of its socket. */
+async function serveNothing(t: TestContext): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), "crib-reloader-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const address = join(dir, "vmm.sock");
+  const served = await serveSandboxer({ name: "vmm", address: `unix://${address}`, stateDir: dir, controller: idle });
+  t.after(() => served[Symbol.asyncDispose]());
+  return address;
 }
 
 const plain = '[runtime]\ndefault_handler = "plain"\n[runtimes.plain]\ncontroller = "embedded"\n';
@@ -98,8 +123,9 @@ test("a sandboxer and its handler come, change and go while no pod uses them", a
   deepEqual([...handlers.names], ["plain"]);
 });
 
-test("what pods use stays, until they are gone", async () => {
-  await using scene = await Scene.open(plain + vmm + vm);
+test("what pods use stays, until they are gone", async (t) => {
+  const address = await serveNothing(t);
+  await using scene = await Scene.open(plain + vmm.replace("/nowhere/vmm.sock", address) + vm);
   const { reloader, controllers, handlers } = scene;
   scene.pods = [
     { name: "vm", controller: "vmm" },
@@ -117,16 +143,41 @@ test("what pods use stays, until they are gone", async () => {
   deepEqual((await reloader.reload()).changed, ['sandboxer "vmm": removed', 'runtime handler "vm": removed']);
 });
 
-test("pods that have waited for a sandboxer are named when it comes", async () => {
+test("a sandboxer that cannot be reached goes although pods use it, which are kept without it", async () => {
+  await using scene = await Scene.open(plain + vmm + vm);
+  const { reloader, controllers } = scene;
+  scene.pods = [
+    { name: "vm", controller: "vmm" },
+    { name: "vm", controller: "vmm" },
+  ];
+  scene.write(plain + vmm.replace("vmm.sock", "other.sock") + vm);
+  deepEqual((await reloader.reload()).kept, ['sandboxer "vmm": not changed, 2 pods use it']);
+  scene.write(plain);
+  const { changed, kept, broken } = await reloader.reload();
+  deepEqual(changed, ['sandboxer "vmm": removed, although 2 pods use it: its socket does not exist']);
+  deepEqual(kept, ['runtime handler "vm": not removed, 2 pods use it']);
+  deepEqual(broken, ['runtime handler "vm": no controller named "vmm"; there is "embedded"']);
+  deepEqual(scene.asked, ["quarantine vmm"]);
+  ok(!controllers.all.has("vmm"));
+});
+
+test("pods that have waited for a sandboxer are taken up when it comes", async () => {
   await using scene = await Scene.open(plain);
   scene.pods = [{ name: "vm", controller: "vmm" }];
+  scene.takenUp = { ready: 2, waiting: 1, ended: 1 };
   scene.write(plain + vmm);
   const { changed, kept } = await scene.reloader.reload();
-  deepEqual(changed, ['sandboxer "vmm": added']);
-  deepEqual(kept, ['sandboxer "vmm": a pod uses it, not taken up again until crib is started again']);
+  deepEqual(changed, [
+    'sandboxer "vmm": added',
+    'sandboxer "vmm": 2 pods are taken up again',
+    'sandboxer "vmm": a pod is not there any more',
+  ]);
+  deepEqual(kept, ['sandboxer "vmm": a pod is not ready until it answers']);
+  deepEqual(scene.asked, ["take up vmm"]);
 });
 
 test("a pod that is begun while the rest of a reload is made ready keeps its handler and its controller", async () => {
+  // Nobody uses it when it is looked at, so that it is not asked whether it is there.
   await using scene = await Scene.open(plain + vmm + vm);
   scene.write(plain);
   scene.meanwhile = () => scene.pods.push({ name: "vm", controller: "vmm" });

@@ -1,5 +1,5 @@
 import type { SandboxStore } from "@crib/core/metadata";
-import type { RuntimeHandler } from "@crib/core/sandbox";
+import type { PodSandboxService, RuntimeHandler } from "@crib/core/sandbox";
 import { Code, StatusError } from "@crib/errdefs";
 
 import type { ConfigCheck } from "../config/load-config.ts";
@@ -22,12 +22,13 @@ export interface ReloaderParts {
   readonly controllers: Controllers;
   readonly networks: Pick<DaemonNetworks, "open" | "closeUnused">;
   readonly store: Pick<SandboxStore, "list">;
+  readonly sandboxes: Pick<PodSandboxService, "quarantine" | "takeUp">;
   readonly log: Log;
 }
 
 /**
- * Has a changed configuration take effect while the daemon runs: of runtime handlers and sandboxers what no pod uses; everything else is
- * named. A pod that is being made meanwhile has either the old handler or the new one, never parts of both: what is slow is done before,
+ * Has a changed configuration take effect while the daemon runs: of runtime handlers and sandboxers what no pod uses, and sandboxers that
+ * cannot be reached, whose pods are kept without them until they are configured again; everything else is named. A pod that is being made meanwhile has either the old handler or the new one, never parts of both: what is slow is done before,
  * and the change itself is one synchronous turn, as planning a pod is.
  */
 export class Reloader {
@@ -92,9 +93,11 @@ export class Reloader {
   async #apply(wanted: DaemonConfig): Promise<ReloadReport> {
     const { config, handlers, controllers, networks } = this.#parts;
     const needsRestart = changedKeys(config, wanted);
+    const lost = await this.#lostOnes(wanted);
     const names = new Set([...controllers.all.keys(), ...Object.keys(wanted.sandboxers)]);
     for (const name of controllers.sandboxers.keys()) {
-      if (!Object.hasOwn(wanted.sandboxers, name) && this.#users("controller", name) === 0) names.delete(name);
+      const isFree = this.#users("controller", name) === 0 || lost.has(name);
+      if (!Object.hasOwn(wanted.sandboxers, name) && isFree) names.delete(name);
     }
     const changes = entryChanges(handlers.handlers, wanted.runtimes);
     const judged = await this.#judge(
@@ -106,31 +109,60 @@ export class Reloader {
     // From here to the next await nothing else runs.
     const changed: string[] = [];
     const kept: string[] = [];
-    this.#changeSandboxers(wanted, changed, kept);
+    const waitedFor = this.#changeSandboxers(wanted, lost, changed, kept);
     this.#changeHandlers(changes, judged, changed, kept);
     networks.closeUnused();
 
     // Controllers have come and gone, also for handlers that are the same.
     for (const one of await this.#judge([...handlers.handlers.values()])) handlers.set(one);
+    for (const name of waitedFor) await this.#takeUp(name, changed, kept);
     const broken = handlers.broken.map(({ handler, reason }) => `runtime handler "${handler.name}": ${reason}`);
     return { changed, kept, needsRestart, broken };
   }
 
-  #changeSandboxers({ sandboxers }: DaemonConfig, changed: string[], kept: string[]): void {
+  /** Why nobody can use them, by name, of sandboxers that are to be removed although pods use them. */
+  async #lostOnes({ sandboxers }: DaemonConfig): Promise<ReadonlyMap<string, string>> {
     const { controllers } = this.#parts;
+    const asked = [...controllers.sandboxers.keys()].filter(
+      (name) => !Object.hasOwn(sandboxers, name) && this.#users("controller", name) > 0,
+    );
+    const found = await Promise.all(asked.map(async (name) => [name, await controllers.whyLost(name)] as const));
+    return new Map(found.flatMap(([name, why]) => (why === undefined ? [] : [[name, why] as const])));
+  }
+
+  /** Gives the names of those that are new, and that pods have waited for. */
+  #changeSandboxers(
+    { sandboxers }: DaemonConfig,
+    lost: ReadonlyMap<string, string>,
+    changed: string[],
+    kept: string[],
+  ): readonly string[] {
+    const { controllers, sandboxes } = this.#parts;
+    const waitedFor: string[] = [];
     for (const { name, now, kind } of entryChanges(controllers.sandboxers, sandboxers)) {
       const what = `sandboxer "${name}"`;
       const users = this.#users("controller", name);
-      if (users > 0 && kind !== "added") {
+      const whyLost = kind === "removed" ? lost.get(name) : undefined;
+      if (users > 0 && kind !== "added" && whyLost === undefined) {
         kept.push(`${what}: not ${kind}, ${usedBy(users)}`);
         continue;
       }
-      // They have waited for it since the start, and nothing is known of them.
-      if (users > 0) kept.push(`${what}: ${usedBy(users)}, not taken up again until crib is started again`);
+      const although = users > 0 && whyLost !== undefined ? `, although ${usedBy(users)}: ${whyLost}` : "";
+      if (although !== "") sandboxes.quarantine(name);
+      if (users > 0 && kind === "added") waitedFor.push(name);
       if (now) controllers.open(now);
       else controllers.remove(name);
-      changed.push(`${what}: ${kind}`);
+      changed.push(`${what}: ${kind}${although}`);
     }
+    return waitedFor;
+  }
+
+  async #takeUp(sandboxer: string, changed: string[], kept: string[]): Promise<void> {
+    const { ready, waiting, ended } = await this.#parts.sandboxes.takeUp(sandboxer);
+    const what = `sandboxer "${sandboxer}"`;
+    if (ready > 0) changed.push(`${what}: ${pods(ready)} taken up again`);
+    if (ended > 0) changed.push(`${what}: ${pods(ended)} not there any more`);
+    if (waiting > 0) kept.push(`${what}: ${pods(waiting)} not ready until it answers`);
   }
 
   #changeHandlers(
@@ -167,6 +199,10 @@ export class Reloader {
   ): Promise<readonly JudgedHandler[]> {
     return Promise.all(handlers.map((handler) => judgeHandler(handler, controllers)));
   }
+}
+
+function pods(count: number): string {
+  return count === 1 ? "a pod is" : `${count} pods are`;
 }
 
 function usedBy(count: number): string {
