@@ -9,17 +9,19 @@ import type {
 import { Code, StatusError } from "@crib/errdefs";
 
 import { containerRecord } from "./container-record.ts";
-import { watchable } from "./watchable.ts";
+import { MemoryRecords } from "./memory-records.ts";
 
 /** Containers in memory, for tests of what stands above them: nothing runs, every state can be set. */
-export class MemoryContainers implements Containers {
-  readonly records = new Map<string, ContainerRecord>();
+export class MemoryContainers extends MemoryRecords<ContainerRecord> implements Containers {
   readonly requests: ContainerRequest[] = [];
   /** What was asked besides, in order: name of the method, id, and what else it was given. */
   readonly calls: unknown[][] = [];
-  readonly #events = watchable<ContainerEvent>();
   /** Waited for by `create`; a test replaces it to hold a creation or to make it fail. */
   beforeCreate: (signal: AbortSignal) => Promise<void> = async () => {};
+
+  constructor() {
+    super("container");
+  }
 
   async create(request: ContainerRequest, signal: AbortSignal): Promise<string> {
     this.requests.push(request);
@@ -39,23 +41,17 @@ export class MemoryContainers implements Containers {
 
   async stop(id: string, timeoutMs: number): Promise<void> {
     this.calls.push(["stop", id, timeoutMs]);
-    const record = this.#find(id);
+    const record = this.find(id);
     if (record?.state !== "running") return;
     const exit = { exitCode: 143, exitedAt: "2026-11-21T01:02:05.123456789Z", reason: "Error", message: "" } as const;
     this.set({ ...record, state: "exited", facts: { ...record.facts, exit } }, "stopped");
   }
 
   async remove(id: string): Promise<void> {
-    const record = this.#find(id);
+    const record = this.find(id);
     if (!record) return;
     this.records.delete(record.id);
     this.publish("deleted", { ...record, state: "removing" });
-  }
-
-  get(idOrPrefix: string): ContainerRecord {
-    const record = this.#find(idOrPrefix);
-    if (record) return record;
-    throw new StatusError(Code.NotFound, `container "${idOrPrefix}": not found`);
   }
 
   list(filter: ContainerFilter = {}): readonly ContainerRecord[] {
@@ -86,28 +82,9 @@ export class MemoryContainers implements Containers {
     return JSON.stringify({ ociVersion: "1.0.2", hostname: id });
   }
 
-  watch(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
-    return this.#events.watch(signal);
-  }
-
-  /** How many watches are open. */
-  get watching(): number {
-    return this.#events.watching();
-  }
-
   /** Puts a record in its place, and tells of it. */
   set(record: ContainerRecord, kind?: ContainerEvent["kind"]): void {
     this.records.set(record.id, record);
     if (kind) this.publish(kind, record);
-  }
-
-  publish(kind: ContainerEvent["kind"], record: ContainerRecord): void {
-    this.#events.publish({ kind, record, at: new Date(1_700_000_000_000) });
-  }
-
-  #find(prefix: string): ContainerRecord | undefined {
-    const found = [...this.records.values()].filter(({ id }) => id.startsWith(prefix));
-    if (found.length > 1) throw new StatusError(Code.InvalidArgument, `container "${prefix}": names several`);
-    return found[0];
   }
 }
