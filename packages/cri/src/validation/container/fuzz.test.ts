@@ -1,7 +1,7 @@
 import { equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
 import {
   ContainerConfigSchema,
@@ -12,6 +12,7 @@ import {
 
 import { containerConfig } from "../../testing/container-record.ts";
 import { fill, generator } from "../../testing/hostile-messages.ts";
+import { mutatedMessages } from "../../testing/mutated-messages.ts";
 import { sandboxRecord } from "../../testing/sandbox-record.ts";
 import { startTestServer } from "../../testing/test-server.ts";
 import { checkContainerRequest, type ContainerRules } from "./container-request.ts";
@@ -72,18 +73,7 @@ test("mutated bytes decode or not, and what decodes passes or is InvalidArgument
     linux: { resources: { cpuShares: 2n }, securityContext: { runAsUser: { value: 1n } } },
   });
   const message = create(CreateContainerRequestSchema, { podSandboxId: sandbox.id, config });
-  const seed = Buffer.from(toBinary(CreateContainerRequestSchema, message));
-  for (let i = 0; i < 5_000; i++) {
-    const bytes = Buffer.from(seed);
-    for (let flips = 1 + random(4); flips > 0; flips--) bytes[random(bytes.length)] = random(256);
-    let request: CreateContainerRequest;
-    try {
-      request = fromBinary(CreateContainerRequestSchema, bytes.subarray(0, 1 + random(bytes.length)));
-    } catch {
-      continue; // no message, which the boundary answers
-    }
-    passes(request);
-  }
+  for (const request of mutatedMessages(CreateContainerRequestSchema, message, 5_000, random)) passes(request);
 });
 
 test("through the socket too, every hostile container is made or refused by a code that is meant", async () => {
