@@ -53,8 +53,8 @@ export function controllerHandlers(
     async status({ sandboxId, verbose }, { signal }) {
       const found = await sandboxes.status(sandboxId, { verbose }, signal);
       const isStarted = found.instance !== undefined && found.status.state !== "exited";
-      const endpoint = isStarted ? await sandboxes.endpoint(sandboxId, signal).catch(() => undefined) : undefined;
-      // Where tasks are is told by the way; that it cannot be told is none of the sandbox's business.
+      // Where tasks are is told by the way: that it cannot be told must not hide how the sandbox fares.
+      const endpoint = isStarted ? await sandboxes.endpointIfTold(sandboxId, signal) : undefined;
       const address = endpoint === undefined ? {} : addressOf(endpoint);
       return { ...statusMessage(sandboxId, found), ...address };
     },

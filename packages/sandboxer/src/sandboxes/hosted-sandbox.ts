@@ -40,7 +40,7 @@ export class HostedSandbox {
   /** Changes the record, in memory at once, and settles when it is written. */
   async save(change: Partial<SandboxRecord>): Promise<void> {
     this.#record = { ...this.#record, ...change };
-    // One after the other: the one that started last is the one that stays.
+    // One after the other: the one that started last is the one that stays. Whoever began the one before sees its failure.
     const before = this.#written.catch(() => undefined);
     this.#written = before.then(() => this.#records.write(this.#record));
     await this.#written;
@@ -48,7 +48,7 @@ export class HostedSandbox {
 
   /** Removes the record, after what is being written. */
   async remove(): Promise<void> {
-    await this.#written.catch(() => undefined);
+    await this.#written.catch(() => undefined); // whoever began it sees its failure; what it left goes now
     await this.#records.remove(this.id);
   }
 }

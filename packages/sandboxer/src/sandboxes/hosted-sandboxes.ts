@@ -14,7 +14,9 @@ import type {
 } from "../types.ts";
 import { checkSandboxId } from "./check-sandbox-id.ts";
 import { ControllerCalls } from "./controller-calls.ts";
+import { HalfMade } from "./half-made.ts";
 import { HostedSandbox, type Records } from "./hosted-sandbox.ts";
+import { KnownSandboxes } from "./known-sandboxes.ts";
 import { takeOver } from "./take-over.ts";
 import { taskChanges } from "./task-table.ts";
 import { Turns } from "./turns.ts";
@@ -51,18 +53,20 @@ export interface HostedStatus {
  */
 export class HostedSandboxes {
   readonly #options: HostingOptions;
-  readonly #hosted = new Map<string, HostedSandbox>();
+  readonly #known = new KnownSandboxes();
   readonly #turns = new Turns();
   readonly #calls: ControllerCalls;
+  readonly #halfMade: HalfMade;
 
   constructor(options: HostingOptions) {
     this.#options = options;
     this.#calls = new ControllerCalls(options.controller, options.deadlines);
+    this.#halfMade = new HalfMade(this.#calls, this.#known, options.log);
   }
 
   /** How many there are, in whatever state. */
   get size(): number {
-    return this.#hosted.size;
+    return this.#known.size;
   }
 
   /** Records the intent, then has the controller create. What fails is shut down; AlreadyExists for an id that is known. */
@@ -71,18 +75,18 @@ export class HostedSandboxes {
     checkSandboxId(id, "creating");
     const doing = `creating sandbox "${id}"`;
     await this.#turns.take(id, async () => {
-      if (this.#hosted.has(id)) throw new StatusError(Code.AlreadyExists, `${doing}: it exists`);
+      if (this.#known.find(id)) throw new StatusError(Code.AlreadyExists, `${doing}: it exists`);
       signal.throwIfAborted();
       const { records, bootId } = this.#options;
       const hosted = new HostedSandbox({ phase: "creating", bootId, sandbox, tasks: [] }, records);
-      this.#hosted.set(id, hosted);
+      this.#known.add(hosted);
       try {
         await hosted.save({});
         await this.#calls.create(sandbox, signal);
         await hosted.save({ phase: "created" });
       } catch (reason) {
         // Known to the controller although not to us: whose it is cannot be said, so it is left alone.
-        await this.#undoCreate(hosted, hasCode(reason, Code.AlreadyExists));
+        await this.#halfMade.undoCreate(hosted, hasCode(reason, Code.AlreadyExists));
         throw reason;
       }
     });
@@ -92,7 +96,7 @@ export class HostedSandboxes {
   async start(id: string, signal: AbortSignal): Promise<StartedSandbox> {
     const { controller, log } = this.#options;
     return await this.#turns.take(id, async () => {
-      const hosted = this.#get(id, "starting");
+      const hosted = this.#known.get(id, "starting");
       const { phase } = hosted.record;
       if (phase !== "created") {
         throw new StatusError(Code.FailedPrecondition, `starting sandbox "${id}": it is ${phase}`);
@@ -105,7 +109,7 @@ export class HostedSandboxes {
         void watchExit(controller, hosted, log);
         return { instance, endpoint };
       } catch (reason) {
-        await this.#undoStart(hosted);
+        await this.#halfMade.undoStart(hosted);
         throw reason;
       }
     });
@@ -113,20 +117,30 @@ export class HostedSandboxes {
 
   /** Where the tasks of a started sandbox are served. */
   async endpoint(id: string, signal: AbortSignal): Promise<TaskEndpoint> {
-    await this.#taken(id, "finding the tasks of", signal);
+    await this.#known.taken(id, "finding the tasks of", signal);
     return await this.#endpointOf(id, signal);
+  }
+
+  /** The same where it can be told; undefined, with the reason in the log, where it cannot. */
+  async endpointIfTold(id: string, signal: AbortSignal): Promise<TaskEndpoint | undefined> {
+    try {
+      return await this.endpoint(id, signal);
+    } catch (reason) {
+      this.#options.log("debug", "where tasks are served cannot be told", { sandboxId: id, error: String(reason) });
+      return undefined;
+    }
   }
 
   async platform(id: string, signal: AbortSignal): Promise<Platform> {
     const doing = "naming the platform of";
-    await this.#taken(id, doing, signal);
+    await this.#known.taken(id, doing, signal);
     return await this.#calls.ask(id, doing, (controller, inner) => controller.platform(id, inner), signal);
   }
 
   /** Of a sandbox that does not run this is known without the controller. */
   async status(id: string, options: { readonly verbose: boolean }, signal: AbortSignal): Promise<HostedStatus> {
     const doing = "reading the status of";
-    const hosted = await this.#taken(id, doing, signal);
+    const hosted = await this.#known.taken(id, doing, signal);
     const { phase, instance } = hosted.record;
     const exit = hosted.exit.status;
     const known = instance === undefined ? {} : { instance };
@@ -142,7 +156,7 @@ export class HostedSandboxes {
   }
 
   async metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined> {
-    await this.#taken(id, "measuring", signal);
+    await this.#known.taken(id, "measuring", signal);
     return await this.#calls.ask(id, "measuring", (controller, inner) => controller.metrics(id, inner), signal);
   }
 
@@ -153,7 +167,7 @@ export class HostedSandboxes {
     signal: AbortSignal,
   ): Promise<void> {
     await this.#turns.take(id, async () => {
-      const hosted = await this.#taken(id, "updating", signal);
+      const hosted = await this.#known.taken(id, "updating", signal);
       await this.#calls.ask(id, "updating", (controller, inner) => controller.update(id, change, inner), signal);
       await hosted.save({ sandbox: { ...hosted.record.sandbox, ...change } });
     });
@@ -163,7 +177,7 @@ export class HostedSandboxes {
   async setTasks(id: string, table: readonly TaskEntry[], signal: AbortSignal): Promise<void> {
     const { tasks } = this.#options.controller;
     await this.#turns.take(id, async () => {
-      const hosted = await this.#taken(id, "updating", signal);
+      const hosted = await this.#known.taken(id, "updating", signal);
       if (tasks === undefined) {
         throw new StatusError(Code.Unimplemented, `updating sandbox "${id}": nothing has to be known of tasks`);
       }
@@ -176,14 +190,14 @@ export class HostedSandboxes {
 
   /** Settles when the sandbox has ended, for as many as ask, until it is shut down; of one that was never started, when it is stopped. */
   async wait(id: string, signal: AbortSignal): Promise<ExitStatus> {
-    return await this.#get(id, "waiting for").exit.wait(signal);
+    return await this.#known.get(id, "waiting for").exit.wait(signal);
   }
 
   /** Ends a sandbox. It goes on when the caller leaves. A stopped or unknown one succeeds. */
   async stop(id: string, graceMs: number): Promise<void> {
     checkSandboxId(id, "stopping");
     await this.#turns.take(id, async () => {
-      const hosted = this.#hosted.get(id);
+      const hosted = this.#known.find(id);
       await this.#calls.stop(id, graceMs);
       if (hosted === undefined || hosted.record.phase === "stopped") return;
       const exitCode = await this.#exitCodeAfterStop(hosted);
@@ -196,7 +210,7 @@ export class HostedSandboxes {
   async shutdown(id: string): Promise<void> {
     checkSandboxId(id, "shutting down");
     await this.#turns.take(id, async () => {
-      const hosted = this.#hosted.get(id);
+      const hosted = this.#known.find(id);
       await this.#calls.shutdown(id);
       if (hosted === undefined) {
         await this.#options.records.remove(id);
@@ -204,7 +218,7 @@ export class HostedSandboxes {
       }
       const wasStarted = hosted.record.instance !== undefined;
       if (wasStarted) hosted.exit.settle({ exitCode: await this.#exitCodeAfterStop(hosted), exitedAt: new Date() });
-      await this.#forget(hosted);
+      await this.#known.forget(hosted);
     });
   }
 
@@ -215,10 +229,10 @@ export class HostedSandboxes {
   recover(records: readonly SandboxRecord[]): void {
     for (const record of records) {
       const hosted = new HostedSandbox(record, this.#options.records);
-      this.#hosted.set(hosted.id, hosted);
+      this.#known.add(hosted);
       const { phase, exit, bootId } = record;
       if (phase === "stopped" || exit !== undefined) continue;
-      if (phase !== "started") hosted.adopting = this.#turns.take(hosted.id, () => this.#drop(hosted));
+      if (phase !== "started") hosted.adopting = this.#turns.take(hosted.id, () => this.#halfMade.drop(hosted));
       else if (bootId === this.#options.bootId)
         hosted.adopting = takeOver(this.#calls, this.#turns, hosted, this.#options.log);
       else hosted.exit.settle({ exitCode: unknownExitCode, exitedAt: new Date() });
@@ -227,42 +241,7 @@ export class HostedSandboxes {
 
   /** Stops watching, and leaves the sandboxes running. */
   close(): void {
-    for (const { life } of this.#hosted.values()) life.abort(new StatusError(Code.Unavailable, "the sandboxer ends"));
-  }
-
-  /** Ends what was only half made when an earlier process ended. */
-  async #drop(hosted: HostedSandbox): Promise<void> {
-    const { id } = hosted;
-    const fields = { sandboxId: id, phase: hosted.record.phase };
-    try {
-      await this.#calls.shutdown(id);
-      await this.#forget(hosted);
-      this.#options.log("info", "dropped a sandbox that was not started", fields);
-    } catch (reason) {
-      // Known still, so that a client can have it shut down.
-      this.#options.log("error", "a sandbox that was not started is left", { ...fields, error: String(reason) });
-    }
-  }
-
-  async #undoCreate(hosted: HostedSandbox, isForeign: boolean): Promise<void> {
-    const { id } = hosted;
-    try {
-      if (!isForeign) await this.#calls.shutdown(id);
-      await this.#forget(hosted);
-    } catch (reason) {
-      this.#options.log("error", "what a failed create made is left", { sandboxId: id, error: String(reason) });
-      await hosted.save({ phase: "failed" }).catch(() => undefined);
-    }
-  }
-
-  async #undoStart(hosted: HostedSandbox): Promise<void> {
-    const { id } = hosted;
-    try {
-      await this.#calls.stop(id, 0);
-      await hosted.save({ phase: "failed" });
-    } catch (reason) {
-      this.#options.log("error", "what a failed start made may run", { sandboxId: id, error: String(reason) });
-    }
+    for (const { life } of this.#known.all()) life.abort(new StatusError(Code.Unavailable, "the sandboxer ends"));
   }
 
   async #endpointOf(id: string, signal: AbortSignal): Promise<TaskEndpoint> {
@@ -270,36 +249,12 @@ export class HostedSandboxes {
     return await this.#calls.ask(id, "finding the tasks of", (_, inner) => endpointOf(id, inner), signal);
   }
 
-  async #forget(hosted: HostedSandbox): Promise<void> {
-    const { id } = hosted;
-    await hosted.remove();
-    const gone = new StatusError(Code.NotFound, `sandbox "${id}" was shut down`);
-    hosted.life.abort(gone);
-    hosted.exit.abandon(gone);
-    this.#hosted.delete(id);
-  }
-
   /** What ended it is told by the controller in a moment; what was never started ended well. */
   async #exitCodeAfterStop(hosted: HostedSandbox): Promise<number> {
     if (hosted.record.instance === undefined) return 0;
     const signal = AbortSignal.timeout(this.#options.deadlines.settle);
+    // Fails only for the time: a controller that has not told by then is not waited for.
     const exit = await hosted.exit.wait(signal).catch(() => undefined);
     return exit?.exitCode ?? unknownExitCode;
-  }
-
-  /** A sandbox that this process has in its hands. */
-  async #taken(id: string, doing: string, signal: AbortSignal): Promise<HostedSandbox> {
-    await this.#get(id, doing).adopting;
-    signal.throwIfAborted();
-    const hosted = this.#get(id, doing);
-    if (hosted.lost) throw hosted.lost;
-    return hosted;
-  }
-
-  #get(id: string, doing: string): HostedSandbox {
-    checkSandboxId(id, doing);
-    const hosted = this.#hosted.get(id);
-    if (hosted === undefined) throw new StatusError(Code.NotFound, `${doing} sandbox "${id}": there is none`);
-    return hosted;
   }
 }
