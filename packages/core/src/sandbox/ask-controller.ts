@@ -55,7 +55,9 @@ export async function measureByController(
     return await ask(budget.signal, (limit) => controller.metrics(id, limit));
   } catch {
     signal.throwIfAborted();
-    return undefined; // figures are missing, or the host's are shown; how the pod fares is told elsewhere
+    // Asked again with each look at the figures. Until then they are missing, or the host's are shown; that the controller cannot be asked, and
+    // why, is told by the pod's status.
+    return undefined;
   }
 }
 

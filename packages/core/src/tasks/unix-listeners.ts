@@ -1,5 +1,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 
+import { StatusError } from "@crib/errdefs";
+
 /** __SO_ACCEPTCON of the kernel's linux/net.h: the socket listens. */
 const listening = 0x1_0000;
 
@@ -25,14 +27,26 @@ export function parseUnixListeners(text: string): readonly UnixListener[] {
   });
 }
 
+/** What looking at a process fails with that has gone, has closed what was looked at, or may not be looked at. */
+const unseen: ReadonlySet<string | undefined> = new Set(["ENOENT", "ESRCH", "EACCES", "EPERM"]);
+
 /** Which of these sockets a process has open; none of a process that is gone or may not be looked at. */
 export async function heldSockets(pid: number, inodes: ReadonlySet<string>): Promise<readonly string[]> {
   const directory = `/proc/${pid}/fd`;
   const held: string[] = [];
-  for (const fd of await readdir(directory).catch(() => [])) {
-    const target = await readlink(`${directory}/${fd}`).catch(() => ""); // closed meanwhile
+  for (const fd of await unlessUnseen(readdir(directory), [])) {
+    const target = await unlessUnseen(readlink(`${directory}/${fd}`), "");
     const inode = /^socket:\[([0-9]+)\]$/.exec(target)?.[1];
     if (inode !== undefined && inodes.has(inode)) held.push(inode);
   }
   return held;
+}
+
+async function unlessUnseen<T>(look: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await look;
+  } catch (reason) {
+    if (unseen.has((reason as NodeJS.ErrnoException).code)) return nothing;
+    throw StatusError.from(reason, "looking for the sockets of a process");
+  }
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { StatusError } from "@crib/errdefs";
 import { type ProcessStat, readProcess, signalProcess, waitProcessGone } from "@crib/linux";
 
 /** Milliseconds that CRIU has to let go of a container when the runtime that asked it has ended, and that a killed process has. */
@@ -25,7 +26,7 @@ export async function endCheckpointProcesses(directory: string): Promise<void> {
 /** As `endCheckpointProcesses`, again and again until `signal` is aborted: a shim that was asked may start its runtime at any time. */
 export async function keepEndingCheckpointProcesses(directory: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    // What cannot be ended now may be in a moment; whoever waits for the shim's answer learns that it does not come.
+    // What cannot be ended now may be in a moment. What cannot be ended at all keeps the shim from answering, which whoever waits for that is told.
     await endCheckpointProcesses(directory).catch(() => {});
     await delay(againMs, undefined, { signal }).catch(() => {}); // the wait is over
   }
@@ -50,9 +51,12 @@ async function holds(pid: number, directory: string): Promise<boolean> {
     const args = (await readFile(`/proc/${pid}/cmdline`, "latin1")).split("\0");
     if (args.includes("checkpoint") && args.some((arg) => arg.startsWith(`${directory}/`))) return true;
     const names = await readdir(`/proc/${pid}/fd`);
+    // One that cannot be read was closed meanwhile: it is nothing that the process has open.
     const targets = await Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => "")));
     return targets.some((target) => target === directory || target.startsWith(`${directory}/`));
-  } catch {
-    return false; // it has ended, or is a thread of the kernel's
+  } catch (reason) {
+    // It has ended, or is none of ours: a runtime that was asked by the daemon's shim can be looked at by the daemon.
+    if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes((reason as NodeJS.ErrnoException).code ?? "")) return false;
+    throw StatusError.from(reason, `looking at what process ${pid} has open`);
   }
 }
