@@ -1,4 +1,3 @@
-import { Code, StatusError } from "@crib/errdefs";
 import { namespaceState, removeCgroup } from "@crib/linux";
 import { platformOf } from "@crib/oci-spec";
 import type {
@@ -14,6 +13,8 @@ import type {
 } from "@crib/sandboxer";
 
 import { checkTaskId, type Shim } from "../../tasks/index.ts";
+import { KnownPods } from "../known-pods/known-pods.ts";
+import { knownStatus } from "../known-pods/known-status.ts";
 import { ociCgroupsPath, podCgroupOf } from "./cgroups-path.ts";
 import { endByKernel, endPause } from "./end-pause.ts";
 import { preparePauseBundle } from "./pause-bundle.ts";
@@ -36,7 +37,7 @@ export function createPodsandboxController(options: PodsandboxOptions): SandboxC
 class PodsandboxController implements SandboxController {
   readonly declares: ControllerDeclaration = { netns: "crib", network: "parallel" };
   readonly #options: PodsandboxOptions;
-  readonly #pods = new Map<string, Pod>();
+  readonly #pods = new KnownPods<Pod>();
   readonly #taskShims: TaskShims;
 
   constructor(options: PodsandboxOptions) {
@@ -48,9 +49,8 @@ class PodsandboxController implements SandboxController {
     const { id } = sandbox;
     checkTaskId(id);
     signal.throwIfAborted();
-    if (this.#pods.has(id)) throw new StatusError(Code.AlreadyExists, `creating sandbox "${id}": it exists`);
     const pod = new Pod(sandbox, this.#needsPause(sandbox));
-    this.#pods.set(id, pod);
+    this.#pods.add(pod);
     try {
       if (pod.hasPause) await this.#startPauseShim(pod, signal);
     } catch (error) {
@@ -60,10 +60,7 @@ class PodsandboxController implements SandboxController {
   }
 
   async start(id: string, signal: AbortSignal): Promise<SandboxInstance> {
-    const pod = this.#get(id, "starting");
-    if (pod.state.kind !== "created" || pod.exit.status !== undefined) {
-      throw new StatusError(Code.FailedPrecondition, `starting sandbox "${id}": it has been started`);
-    }
+    const pod = this.#pods.getToStart(id);
     signal.throwIfAborted();
     const { namespaces } = pod.sandbox;
     const createdAt = new Date();
@@ -84,12 +81,12 @@ class PodsandboxController implements SandboxController {
 
   async adopt(sandbox: Sandbox, instance: SandboxInstance, signal: AbortSignal): Promise<SandboxStatus> {
     const { id } = sandbox;
-    const known = this.#pods.get(id);
-    if (known !== undefined) return statusOf(known);
+    const known = this.#pods.find(id);
+    if (known !== undefined) return knownStatus(known);
     const pod = new Pod(sandbox, instance.process !== undefined);
     const { createdAt, process } = instance;
     pod.state = { kind: "ready", createdAt, ...(process === undefined ? {} : { process }) };
-    this.#pods.set(id, pod);
+    this.#pods.add(pod);
     const lost = Object.values(sandbox.namespaces).filter((path) => namespaceState(path) !== "namespace");
     if (lost.length > 0) {
       this.#options.log("warn", "namespaces of a sandbox are gone", { sandboxId: id, paths: lost });
@@ -98,42 +95,42 @@ class PodsandboxController implements SandboxController {
     } else if (pod.hasPause) {
       await this.#adoptPause(pod, signal);
     }
-    return statusOf(pod);
+    return knownStatus(pod);
   }
 
   async endpoint(id: string, signal: AbortSignal): Promise<TaskEndpoint> {
-    const pod = this.#get(id, "finding the task service of");
+    const pod = this.#pods.get(id, "finding the task service of");
     return await this.#taskShims.endpoint(pod, signal);
   }
 
   async platform(id: string, _signal: AbortSignal): Promise<Platform> {
-    this.#get(id, "naming the platform of");
+    this.#pods.get(id, "naming the platform of");
     return platformOf();
   }
 
   async status(id: string, options: { readonly verbose: boolean }, signal: AbortSignal): Promise<SandboxStatus> {
-    const pod = this.#get(id, "reading the status of");
+    const pod = this.#pods.get(id, "reading the status of");
     signal.throwIfAborted();
-    const status = statusOf(pod);
+    const status = knownStatus(pod);
     return options.verbose ? { ...status, info: await podInfo(this.#options.shims, pod) } : status;
   }
 
   async metrics(id: string, _signal: AbortSignal): Promise<SandboxMetrics | undefined> {
-    this.#get(id, "measuring");
+    this.#pods.get(id, "measuring");
     return undefined;
   }
 
   async update(id: string, _change: object, _signal: AbortSignal): Promise<void> {
     // The pod's cgroup is the caller's; a pause has no limits of its own.
-    this.#get(id, "updating");
+    this.#pods.get(id, "updating");
   }
 
   async wait(id: string, signal: AbortSignal): Promise<ExitStatus> {
-    return await this.#get(id, "waiting for").exit.wait(signal);
+    return await this.#pods.get(id, "waiting for").exit.wait(signal);
   }
 
   async stop(id: string, _options: { readonly graceMs: number }, signal: AbortSignal): Promise<void> {
-    const pod = this.#pods.get(id);
+    const pod = this.#pods.find(id);
     if (pod === undefined) {
       const remains = await readRemains(this.#options.shims, id);
       if (remains?.hasPause === true) await this.#end(id, undefined, remains.cgroupPath, signal);
@@ -148,7 +145,7 @@ class PodsandboxController implements SandboxController {
 
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
     const { shims } = this.#options;
-    const pod = this.#pods.get(id);
+    const pod = this.#pods.find(id);
     pod?.leaving.abort();
     await this.#taskShims.settle(id);
     const remains = await readRemains(shims, id);
@@ -241,18 +238,4 @@ class PodsandboxController implements SandboxController {
     if (needsPause !== undefined) return needsPause(sandbox);
     return sandbox.pidMode === "pod" || handlerOf(sandbox.runtimeHandler, sandbox.id).pause === "always";
   }
-
-  #get(id: string, doing: string): Pod {
-    const pod = this.#pods.get(id);
-    if (pod === undefined) throw new StatusError(Code.NotFound, `${doing} sandbox "${id}": there is none`);
-    return pod;
-  }
-}
-
-function statusOf(pod: Pod): SandboxStatus {
-  const exit = pod.exit.status;
-  const { process } = pod;
-  if (exit !== undefined) return { state: "exited", info: {}, exit };
-  const state = pod.state.kind === "created" ? "created" : "ready";
-  return { state, info: {}, ...(process === undefined ? {} : { process }) };
 }

@@ -15,6 +15,7 @@ import type {
 
 import { checkTaskId, identityOf } from "../../tasks/index.ts";
 import { Turns } from "../../tasks/turns.ts";
+import { KnownPods } from "../known-pods/known-pods.ts";
 import { awaitStopped, stoppedExitCode } from "./await-stopped.ts";
 import { wasNeverSent } from "./connection-errors.ts";
 import { instanceNamespaces } from "./instance-namespaces.ts";
@@ -52,7 +53,7 @@ class Proxied implements ProxyController {
   readonly #budgets: ProxyBudgets;
   readonly #link: SandboxerLink;
   readonly #calls: SandboxerCalls;
-  readonly #pods = new Map<string, ProxiedPod>();
+  readonly #pods = new KnownPods<ProxiedPod>();
   /** Ids of sandboxes whose Create never left: nobody was there. */
   readonly #unsent = new Set<string>();
   readonly #endpoints: PodEndpoints;
@@ -76,7 +77,7 @@ class Proxied implements ProxyController {
       memories,
       turns,
       send: (id, tasks, signal) => this.#sendTasks(id, tasks, signal),
-      isOver: (id) => this.#pods.get(id)?.exit.status !== undefined,
+      isOver: (id) => this.#pods.find(id)?.exit.status !== undefined,
       log,
     });
     if (config.taskUpdates !== "off") this.tasks = this.#tables;
@@ -104,9 +105,8 @@ class Proxied implements ProxyController {
   async create(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
     const { id } = sandbox;
     checkTaskId(id);
-    if (this.#pods.has(id)) throw new StatusError(Code.AlreadyExists, `creating sandbox "${id}": it exists`);
     const pod = new ProxiedPod(sandbox);
-    this.#pods.set(id, pod);
+    this.#pods.add(pod);
     try {
       await this.#calls.create(sandbox, signal);
     } catch (reason) {
@@ -119,7 +119,7 @@ class Proxied implements ProxyController {
   }
 
   async start(id: string, signal: AbortSignal): Promise<SandboxInstance> {
-    const pod = this.#get(id, "starting");
+    const pod = this.#pods.get(id, "starting");
     if (pod.isStarting || pod.state.kind !== "created" || pod.exit.status !== undefined) {
       throw new StatusError(Code.FailedPrecondition, `starting sandbox "${id}": it has been started`);
     }
@@ -134,11 +134,11 @@ class Proxied implements ProxyController {
   async adopt(sandbox: Sandbox, { process }: SandboxInstance, signal: AbortSignal): Promise<SandboxStatus> {
     const { id } = sandbox;
     const hasOwnProcess = await this.#endpoints.hasOwnProcess(id);
-    const known = this.#pods.get(id);
+    const known = this.#pods.find(id);
     if (known) return await podStatus(this.#watchOf(known), signal);
     const pod = new ProxiedPod(sandbox);
     pod.state = { kind: "ready", hasOwnProcess, ...(process && { process }) };
-    this.#pods.set(id, pod);
+    this.#pods.add(pod);
     const status = await podStatus(this.#watchOf(pod), signal, { timeoutMs: adoptMs });
     if (status.state !== "exited") void watchPod(this.#watchOf(pod), status.state === "ready");
     return status;
@@ -148,23 +148,23 @@ class Proxied implements ProxyController {
     const found = await this.#endpoints.find(id);
     if (found) return found;
     const doing = "finding the task service of";
-    this.#get(id, doing);
+    this.#pods.get(id, doing);
     const endpoint = await this.#blaming(`${doing} sandbox "${id}"`, () => this.#endpoints.fetch(id, signal));
     await this.#endpoints.refresh(id, endpoint);
     return endpoint;
   }
 
   async platform(id: string, signal: AbortSignal): Promise<Platform> {
-    this.#get(id, "naming the platform of");
+    this.#pods.get(id, "naming the platform of");
     return (this.#platform = await this.#calls.platform(id, signal));
   }
 
   async status(id: string, { verbose }: { readonly verbose: boolean }, signal: AbortSignal): Promise<SandboxStatus> {
-    return await podStatus(this.#watchOf(this.#get(id, "reading the status of")), signal, { verbose });
+    return await podStatus(this.#watchOf(this.#pods.get(id, "reading the status of")), signal, { verbose });
   }
 
   pending(id: string): SandboxPending | undefined {
-    const pod = this.#pods.get(id);
+    const pod = this.#pods.find(id);
     if (pod === undefined || pod.exit.status !== undefined || pod.state.kind !== "ready") return undefined;
     const untold = pod.untold ?? this.#link.loss;
     if (untold === undefined) return undefined;
@@ -173,7 +173,7 @@ class Proxied implements ProxyController {
   }
 
   async metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined> {
-    this.#get(id, "measuring");
+    this.#pods.get(id, "measuring");
     return await this.#calls.metrics(id, signal);
   }
 
@@ -182,7 +182,7 @@ class Proxied implements ProxyController {
     change: { readonly resources?: SandboxResources; readonly overhead?: SandboxResources },
     signal: AbortSignal,
   ): Promise<void> {
-    const pod = this.#get(id, "updating");
+    const pod = this.#pods.get(id, "updating");
     const sandbox = { ...pod.sandbox, ...change };
     try {
       await this.#calls.update(id, sandbox, { fields: ["extensions.dev.crib/sandbox"] }, signal);
@@ -194,11 +194,11 @@ class Proxied implements ProxyController {
   }
 
   async wait(id: string, signal: AbortSignal): Promise<ExitStatus> {
-    return await this.#get(id, "waiting for").exit.wait(signal);
+    return await this.#pods.get(id, "waiting for").exit.wait(signal);
   }
 
   async stop(id: string, { graceMs }: { readonly graceMs: number }, signal: AbortSignal): Promise<void> {
-    const pod = this.#pods.get(id);
+    const pod = this.#pods.find(id);
     if (pod?.exit.status !== undefined || this.#unsent.has(id)) return;
     await this.#calls.stop(id, graceMs, signal);
     if (pod?.state.kind === "created") return pod.exit.settle(0);
@@ -207,7 +207,7 @@ class Proxied implements ProxyController {
 
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
     if (this.#unsent.delete(id)) return;
-    const pod = this.#pods.get(id);
+    const pod = this.#pods.find(id);
     if (pod?.exit.status === undefined) await this.#stopFirst(id, signal);
     await this.#calls.shutdown(id, signal);
     pod?.leaving.abort(new StatusError(Code.NotFound, `sandbox "${id}" is shut down`));
@@ -218,14 +218,8 @@ class Proxied implements ProxyController {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { leaving } of this.#pods.values()) leaving.abort(new StatusError(Code.Canceled, "the daemon ends"));
+    for (const { leaving } of this.#pods.all()) leaving.abort(new StatusError(Code.Canceled, "the daemon ends"));
     this.#link.close();
-  }
-
-  #get(id: string, doing: string): ProxiedPod {
-    const pod = this.#pods.get(id);
-    if (pod === undefined) throw new StatusError(Code.NotFound, `${doing} sandbox "${id}": there is none`);
-    return pod;
   }
 
   async #start(pod: ProxiedPod, signal: AbortSignal): Promise<SandboxInstance> {
@@ -258,7 +252,7 @@ class Proxied implements ProxyController {
   #watchOf(pod: ProxiedPod): PodWatch {
     const ask: PodWatch["ask"] = async (signal, options) => {
       const said = await this.#calls.status(pod.id, signal, options);
-      const isKept = pod.state.kind === "ready" && this.#pods.get(pod.id) === pod;
+      const isKept = pod.state.kind === "ready" && this.#pods.find(pod.id) === pod;
       if (isKept && said?.running === true && said.endpoint) await this.#endpoints.refresh(pod.id, said.endpoint);
       return said;
     };
@@ -280,7 +274,7 @@ class Proxied implements ProxyController {
 
   async #sendTasks(id: string, tasks: readonly TableTask[], signal: AbortSignal): Promise<void> {
     const extensions = { tasks: { typeUrl: "types.containerd.io/sandbox/tasks", json: JSON.stringify({ tasks }) } };
-    await this.#calls.update(id, this.#pods.get(id)?.sandbox, { extensions, fields: ["extensions.tasks"] }, signal);
+    await this.#calls.update(id, this.#pods.find(id)?.sandbox, { extensions, fields: ["extensions.tasks"] }, signal);
   }
 
   /** Says of what fails after an answer whose answer it was. */

@@ -1,8 +1,8 @@
-import type { ProcessIdentity, Sandbox } from "@crib/sandboxer";
+import type { ProcessIdentity } from "@crib/sandboxer";
 
-import { PodExit } from "../podsandbox/pod-exit.ts";
+import { KnownPod } from "../known-pods/known-pod.ts";
 
-/** Where a sandbox stands as crib brought it; that it has ended is told by `ProxiedPod.exit`. */
+/** Where a sandbox stands as crib brought it; that it has ended is told by `KnownPod.exit`. */
 export type ProxiedState =
   | { readonly kind: "created" }
   | {
@@ -19,27 +19,10 @@ export interface Untold {
 }
 
 /** What is kept of a sandbox from `create` or `adopt` to `shutdown`. */
-export class ProxiedPod {
-  /** As it was last told of. */
-  sandbox: Sandbox;
-  readonly exit = new PodExit();
+export class ProxiedPod extends KnownPod {
   /** Start is under way. */
   isStarting = false;
-  state: ProxiedState = { kind: "created" };
+  override state: ProxiedState = { kind: "created" };
   /** Set from the loss of its sandboxer, or of its answers, until that has told of it again. */
   untold: Untold | undefined;
-  /** Aborted when it is shut down, or the daemon ends: what watches it stops. */
-  readonly leaving = new AbortController();
-
-  constructor(sandbox: Sandbox) {
-    this.sandbox = sandbox;
-  }
-
-  get id(): string {
-    return this.sandbox.id;
-  }
-
-  get process(): ProcessIdentity | undefined {
-    return this.state.kind === "ready" ? this.state.process : undefined;
-  }
 }

@@ -13,6 +13,8 @@ import type {
 } from "@crib/sandboxer";
 
 import { checkTaskId } from "../../tasks/index.ts";
+import { KnownPods } from "../known-pods/known-pods.ts";
+import { knownStatus } from "../known-pods/known-status.ts";
 import { platformName } from "../proxy/platform-name.ts";
 import { readMetrics } from "../proxy/read-metrics.ts";
 import { adoptSandbox } from "./calls/adopt-sandbox.ts";
@@ -42,7 +44,7 @@ class ShimController implements SandboxController {
   readonly #options: ShimControllerOptions;
   readonly #budgets: ShimControllerBudgets;
   readonly #shims: PodShims;
-  readonly #pods = new Map<string, ShimPod>();
+  readonly #pods = new KnownPods<ShimPod>();
 
   constructor(options: ShimControllerOptions) {
     this.#options = options;
@@ -54,9 +56,8 @@ class ShimController implements SandboxController {
     const { id } = sandbox;
     checkTaskId(id);
     signal.throwIfAborted();
-    if (this.#pods.has(id)) throw new StatusError(Code.AlreadyExists, `creating sandbox "${id}": it exists`);
     const pod = new ShimPod(sandbox);
-    this.#pods.set(id, pod);
+    this.#pods.add(pod);
     try {
       await this.#shims.create(pod, signal);
       pod.state = { kind: "created" };
@@ -68,10 +69,7 @@ class ShimController implements SandboxController {
   }
 
   async start(id: string, signal: AbortSignal): Promise<SandboxInstance> {
-    const pod = this.#get(id, "starting");
-    if (pod.state.kind !== "created" || pod.exit.status !== undefined) {
-      throw new StatusError(Code.FailedPrecondition, `starting sandbox "${id}": it has been started`);
-    }
+    const pod = this.#pods.getToStart(id);
     signal.throwIfAborted();
     pod.state = { kind: "starting" };
     const instance = await startSandbox(this.#options, this.#budgets, pod, signal);
@@ -83,12 +81,12 @@ class ShimController implements SandboxController {
 
   async adopt(sandbox: Sandbox, instance: SandboxInstance, signal: AbortSignal): Promise<SandboxStatus> {
     const { id } = sandbox;
-    const known = this.#pods.get(id);
-    if (known !== undefined) return statusOf(known);
+    const known = this.#pods.find(id);
+    if (known !== undefined) return knownStatus(known);
     const pod = new ShimPod(sandbox);
     const { createdAt, process } = instance;
     pod.state = { kind: "ready", createdAt, ...(process === undefined ? {} : { process }) };
-    this.#pods.set(id, pod);
+    this.#pods.add(pod);
     try {
       const lost = Object.values(sandbox.namespaces).filter((path) => namespaceState(path) !== "namespace");
       if (lost.length > 0) throw new StatusError(Code.NotFound, `its namespaces are gone: ${lost.join(", ")}`);
@@ -99,11 +97,11 @@ class ShimController implements SandboxController {
       await this.#shims.endOrphans(pod);
       pod.exit.settle(unknownExitCode);
     }
-    return statusOf(pod);
+    return knownStatus(pod);
   }
 
   async endpoint(id: string, signal: AbortSignal): Promise<TaskEndpoint> {
-    const pod = this.#get(id, "finding the task service of");
+    const pod = this.#pods.get(id, "finding the task service of");
     signal.throwIfAborted();
     if (pod.link === undefined || pod.exit.status !== undefined) {
       throw new StatusError(Code.NotFound, `finding the task service of sandbox "${id}": its shim does not serve`);
@@ -112,7 +110,7 @@ class ShimController implements SandboxController {
   }
 
   async platform(id: string, signal: AbortSignal): Promise<Platform> {
-    const pod = this.#get(id, "naming the platform of");
+    const pod = this.#pods.get(id, "naming the platform of");
     const client = await this.#shims.client(pod, signal);
     const call = { signal, timeoutMs: this.#budgets.other };
     const answer = await unlessUnimplemented(client.call("platform", { sandboxId: id }, call));
@@ -120,15 +118,15 @@ class ShimController implements SandboxController {
   }
 
   async status(id: string, options: { readonly verbose: boolean }, signal: AbortSignal): Promise<SandboxStatus> {
-    const pod = this.#get(id, "reading the status of");
+    const pod = this.#pods.get(id, "reading the status of");
     signal.throwIfAborted();
-    if (!options.verbose) return statusOf(pod);
+    if (!options.verbose) return knownStatus(pod);
     const info = await shimInfo(this.#options.shims, this.#budgets, pod, signal);
-    return { ...statusOf(pod), info };
+    return { ...knownStatus(pod), info };
   }
 
   async metrics(id: string, signal: AbortSignal): Promise<SandboxMetrics | undefined> {
-    const pod = this.#get(id, "measuring");
+    const pod = this.#pods.get(id, "measuring");
     if (pod.exit.status !== undefined) return undefined;
     const client = await this.#shims.client(pod, signal);
     const call = { signal, timeoutMs: this.#budgets.other };
@@ -138,25 +136,25 @@ class ShimController implements SandboxController {
 
   async update(id: string, _change: object, _signal: AbortSignal): Promise<void> {
     // The Sandbox API of shims has no such call; the pod's cgroup is the caller's.
-    this.#get(id, "updating");
+    this.#pods.get(id, "updating");
   }
 
   async wait(id: string, signal: AbortSignal): Promise<ExitStatus> {
-    return await this.#get(id, "waiting for").exit.wait(signal);
+    return await this.#pods.get(id, "waiting for").exit.wait(signal);
   }
 
   async stop(id: string, { graceMs }: { readonly graceMs: number }, signal: AbortSignal): Promise<void> {
-    const pod = this.#pods.get(id) ?? (await this.#shims.recall(id, signal));
+    const pod = this.#pods.find(id) ?? (await this.#shims.recall(id, signal));
     if (pod === undefined || pod.exit.status !== undefined) return;
     // One that was never started has nothing that could end.
     const mayRun = pod.state.kind === "ready" || pod.state.kind === "starting";
     if (mayRun) await this.#end(pod, graceMs, signal);
     pod.exit.settle(0);
-    if (pod !== this.#pods.get(id)) pod.link?.close();
+    if (pod !== this.#pods.find(id)) pod.link?.close();
   }
 
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
-    const pod = this.#pods.get(id);
+    const pod = this.#pods.find(id);
     pod?.leaving.abort();
     await this.#shims.remove(id, pod, signal);
     pod?.exit.settle(killedExitCode);
@@ -177,12 +175,6 @@ class ShimController implements SandboxController {
       exit.settle(killedExitCode);
     }
   }
-
-  #get(id: string, doing: string): ShimPod {
-    const pod = this.#pods.get(id);
-    if (pod === undefined) throw new StatusError(Code.NotFound, `${doing} sandbox "${id}": there is none`);
-    return pod;
-  }
 }
 
 /** The answer, or undefined from a shim that does not have the call. */
@@ -193,12 +185,4 @@ async function unlessUnimplemented<T>(answer: Promise<T>): Promise<T | undefined
     if (hasCode(error, Code.Unimplemented)) return undefined;
     throw error;
   }
-}
-
-function statusOf(pod: ShimPod): SandboxStatus {
-  const exit = pod.exit.status;
-  if (exit !== undefined) return { state: "exited", info: {}, exit };
-  const { process } = pod;
-  const state = pod.state.kind === "ready" ? "ready" : "created";
-  return { state, info: {}, ...(process === undefined ? {} : { process }) };
 }
