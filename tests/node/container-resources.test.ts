@@ -1,11 +1,11 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 import { oomScoreAdjFloor } from "@crib/linux";
 
+import { readCgroupLimit } from "../support/containers/cgroup-file.ts";
 import { startContainerNode } from "../support/containers/container-node.ts";
 import type { Container, ContainerConfig } from "../support/containers/container.ts";
 import { runScript } from "../support/containers/run-script.ts";
@@ -15,13 +15,8 @@ import { needsRoot } from "../support/needs-root.ts";
 
 const invalid = { code: Code.InvalidArgument };
 const mebibyte = 2 ** 20;
-const isUnified = existsSync("/sys/fs/cgroup/cgroup.controllers");
-
-/** A cgroup file of a container, by its names in the two versions. */
-function cgroupFile({ id, pod }: Container, parent: string, v1: readonly [string, string], v2: string): string {
-  const path = join(parent, `crib-${pod.id}`, `crib-${id}`);
-  return readFileSync(join("/sys/fs/cgroup", ...(isUnified ? [path, v2] : [v1[0], path, v1[1]])), "utf8").trim();
-}
+const memoryLimit = { controller: "memory", v1: "memory.limit_in_bytes", v2: "memory.max" };
+const cpuQuota = { controller: "cpu", v1: "cpu.cfs_quota_us", v2: "cpu.max" };
 
 const limits =
   (resources: object) =>
@@ -35,10 +30,8 @@ test("what containers may use, and what they do", needsRoot, async (t) => {
   const { node } = scene;
   const { runtime } = node.cri;
   const pod = await node.runPod();
-  const memory = (container: Container): string =>
-    cgroupFile(container, node.lane.cgroup, ["memory", "memory.limit_in_bytes"], "memory.max");
-  const quota = (container: Container): string =>
-    cgroupFile(container, node.lane.cgroup, ["cpu", "cpu.cfs_quota_us"], "cpu.max").split(" ")[0] ?? "";
+  const memory = (container: Container): string => readCgroupLimit(node, container, memoryLimit);
+  const quota = (container: Container): string => readCgroupLimit(node, container, cpuQuota).split(" ")[0] ?? "";
 
   await t.test("limits are those of its cgroup, and can be changed while it runs", async () => {
     const asked = {
