@@ -6,7 +6,8 @@ import type { SandboxController, SandboxResources } from "@crib/sandboxer";
 
 import { planPodSandbox, type Planning, resolveHandler } from "./plan-pod-sandbox.ts";
 import { testHandler } from "./testing/test-handler.ts";
-import type { PodSandboxRequest, RuntimeHandler, SandboxPlan } from "./types.ts";
+import { testPodSandboxRequest } from "./testing/test-pod-sandbox-request.ts";
+import type { RuntimeHandler, SandboxPlan } from "./types.ts";
 
 const id = "a".repeat(64);
 
@@ -27,25 +28,7 @@ const planning: Planning = {
 };
 
 function plan(handler: RuntimeHandler | undefined, asked: SandboxResources): SandboxPlan {
-  const request: PodSandboxRequest = {
-    pod: { name: "web", namespace: "default", uid: "uid-1", attempt: 0 },
-    runtimeHandler: "",
-    config: new Uint8Array(),
-    labels: {},
-    annotations: {},
-    hostname: "",
-    logDirectory: "",
-    portMappings: [],
-    network: "pod",
-    ipc: "pod",
-    pid: "container",
-    sysctls: {},
-    privileged: false,
-    security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "unconfined" } },
-    cgroupParent: "",
-    resources: { cpuShares: 512 },
-    overhead: asked,
-  };
+  const request = testPodSandboxRequest({ pid: "container", resources: { cpuShares: 512 }, overhead: asked });
   if (!handler) throw new Error("no such handler");
   return planPodSandbox(planning, request, handler, id);
 }

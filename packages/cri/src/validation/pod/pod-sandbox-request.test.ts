@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import type { PodSandboxRequest } from "@crib/core/sandbox";
+import { testPodSandboxRequest } from "@crib/core/testing";
 import { Code } from "@crib/errdefs";
 import {
   type LinuxSandboxSecurityContextSchema,
@@ -56,23 +57,8 @@ test("a pod that asks for nothing gets namespaces of its own and no more", () =>
   deepEqual(
     { ...request, config: 0, labels: { ...request.labels }, annotations: { ...request.annotations } },
     {
-      pod: { name: "web", namespace: "default", uid: "uid-1", attempt: 1 },
-      runtimeHandler: "",
+      ...testPodSandboxRequest({ pod: { name: "web", namespace: "default", uid: "uid-1", attempt: 1 } }),
       config: 0,
-      labels: {},
-      annotations: {},
-      hostname: "",
-      logDirectory: "",
-      portMappings: [],
-      network: "pod",
-      ipc: "pod",
-      pid: "pod",
-      sysctls: {},
-      privileged: false,
-      security: { supplementalGroups: [], readonlyRootfs: false, seccomp: { kind: "unconfined" } },
-      cgroupParent: "",
-      resources: {},
-      overhead: {},
     },
   );
 });
