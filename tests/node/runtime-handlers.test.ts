@@ -31,6 +31,14 @@ async function toldHandlers(node: Node): Promise<ReadonlyMap<string, ToldHandler
 /** Where the OCI runtime of a handler is, which is not there in the beginning. */
 const wrapper = (lane: Lane): string => join(lane.dir, "runc-wrapper");
 
+/** A runc that says it has another version than it has. */
+function runcOfVersion({ dir }: Lane, version: string): { readonly BinaryName: string } {
+  const path = join(dir, `runc-${version}`);
+  const script = `[ "$1" != --version ] || { echo runc version ${version}; exit; }`;
+  writeFileSync(path, `#!/bin/sh\n${script}\nexec runc "$@"\n`, { mode: 0o755 });
+  return { BinaryName: path };
+}
+
 const broken = {
   "no-controller": { controller: "vmm" },
   "no-shim": { runtime_type: "io.containerd.none.v1" },
@@ -58,6 +66,9 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
         told: { features: { user_namespaces: true, recursive_read_only_mounts: true } },
         remote: { controller: "away" },
         wrapped: { pause: "always", options: { BinaryName: wrapper(lane) } },
+        old: { old_runtime: "refuse", options: runcOfVersion(lane, "1.3.2") },
+        fixed: { old_runtime: "refuse", pause: "always", options: runcOfVersion(lane, "1.5.0") },
+        warned: { options: runcOfVersion(lane, "1.3.5") },
       },
       sandboxers: { away: { address: "/nowhere/sandboxer.sock" } },
     }),
@@ -65,7 +76,16 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
 
   await t.test("Status offers those that can, and tells what is wrong with the others", async () => {
     const { runtimeHandlers, status } = await node.cri.runtime.status({});
-    deepEqual(runtimeHandlers.map(({ name }) => name).toSorted(), ["", "choosing", "paused", "remote", "runc", "told"]);
+    deepEqual(runtimeHandlers.map(({ name }) => name).toSorted(), [
+      "",
+      "choosing",
+      "fixed",
+      "paused",
+      "remote",
+      "runc",
+      "told",
+      "warned",
+    ]);
     ok(status?.conditions.every(({ status }) => status));
     const features = new Map(runtimeHandlers.map((one) => [one.name, one.features]));
     ok(features.get("told")?.userNamespaces && features.get("told")?.recursiveReadOnlyMounts);
@@ -107,6 +127,29 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
     match(readFileSync(`${path}.calls`, "utf8"), new RegExp(`create.*${pod.id}`));
   });
 
+  await t.test(
+    "an OCI runtime without the fixes of known vulnerabilities runs no pods where that is refused",
+    async () => {
+      const reason =
+        /runc-1\.3\.2" is 1\.3\.2: CVE-2025-31133 is fixed in 1\.2\.8 or 1\.3\.3 or 1\.4\.0-rc\.3; .*CVE-2026-41579/;
+      await rejects(node.runPod({ handler: "old" }), { code: Code.FailedPrecondition, message: reason });
+      const told = await toldHandlers(node);
+      equal(told.get("old")?.usable, false);
+      match(told.get("old")?.reason ?? "", reason);
+      const pod = await node.runPod({ handler: "fixed" });
+      equal((await pod.info()).processStatus, "running");
+      await pod.remove();
+      equal(told.get("warned")?.usable, true);
+      const warnings = node
+        .log()
+        .split("\n")
+        .filter((line) => line.includes("its OCI runtime is old"));
+      const named = (handler: string): boolean => warnings.some((line) => line.includes(`"${handler}"`));
+      deepEqual([named("warned"), named("fixed"), named("old")], [true, false, false]);
+      ok(warnings.some((line) => line.includes("1.3.5: CVE-2026-41579 is fixed in 1.3.6 or")));
+    },
+  );
+
   await t.test("a sandboxer that is not there fails its own pods only", async () => {
     const refused = node.runPod({ handler: "remote" });
     await rejects(refused, { code: Code.Unavailable, message: /\/nowhere\/sandboxer\.sock/ });
@@ -120,6 +163,7 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
       readonly check: string;
       readonly level: string;
       readonly what: string;
+      readonly advice?: string;
     }[];
     const failed = results.filter(({ level }) => level === "fail").map(({ check, what }) => `${check}: ${what}`);
     for (const [name, reason] of Object.entries(reasons)) {
@@ -128,6 +172,10 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
         name,
       );
     }
+    ok(failed.some((line) => /^runtime handlers: old: .*1\.3\.2: CVE-2025-31133/.test(line)));
+    const warned = results.find(({ what }) => /runc-1\.3\.5 1\.3\.5: CVE-2026-41579/.test(what));
+    deepEqual([warned?.check, warned?.level], ["oci runtime", "warn"]);
+    match(warned?.advice ?? "", /upgrade to 1\.3\.6 or .*old_runtime = "refuse"/);
     ok(failed.some((line) => line.startsWith('cni: pods of runtime handler "choosing" may choose network "nowhere"')));
     ok(!failed.some((line) => line.includes(`may choose network "${node.lane.bridge}"`)));
     ok(failed.some((line) => line.startsWith("sandboxers: away at /nowhere/sandboxer.sock: ")));

@@ -116,6 +116,8 @@ export interface RuntimeHandler {
   readonly overhead?: SandboxResources;
   /** Further options of the overlay mounts of its containers' root file systems, such as `volatile`. */
   readonly snapshotOptions?: readonly string[];
+  /** Whether pods run although the OCI runtime is older than the fix of a known vulnerability. Default `warn`: they do. */
+  readonly oldRuntime?: "warn" | "refuse";
   /** What its pods can have where its runtime cannot be asked. Default: what the runtime answers, nothing without an answer. */
   readonly features?: { readonly recursiveReadOnlyMounts?: boolean; readonly userNamespaces?: boolean };
 }

@@ -18,7 +18,9 @@ import {
   createSandboxRows,
   createStrays,
   endLeftStrays,
+  OwedShutdowns,
   PodSandboxService,
+  type Retries,
   type RuntimeHandler,
 } from "@crib/core/sandbox";
 import { createShimController } from "@crib/core/shim";
@@ -132,7 +134,14 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   for (const sandboxer of Object.values(config.sandboxers)) controllers.open(sandboxer);
   await fillHandlers(handlers, config, controllers, log);
   const networks = parts.use(await openNetworks(config, handlers.handlers, cni, log));
-  const gone = createGoneController({ shims, findSandbox: (id) => store.find(id), log });
+  const newRetries = (): Retries => createRetries(config.flow.retryMinMs, config.flow.retryMaxMs);
+  const owed = new OwedShutdowns({
+    dir: join(config.root, "owed"),
+    controllers: controllers.all,
+    retries: newRetries(),
+    log,
+  });
+  const gone = createGoneController({ shims, findSandbox: (id) => store.find(id), owed, log });
   const features = readHostFeatures(config.runtime.cgroupDriver, handlers);
   const { nri, hooks } = openPlugins({
     config,
@@ -202,10 +211,11 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
     },
     hooks,
     contents: containers,
+    owed,
     taskEndpointOf: (id) => containerParts.services.endpointOf(id),
     pluginGates,
     straysEnded,
-    retries: createRetries(config.flow.retryMinMs, config.flow.retryMaxMs),
+    retries: newRetries(),
     runBudgetMs: config.flow.runPodSandboxBudgetMs,
     log,
   });
@@ -269,7 +279,15 @@ async function fillHandlers(
 ): Promise<void> {
   const names = [...controllers.all.keys()];
   const judged = await Promise.all(Object.values(config.runtimes).map((handler) => judgeHandler(handler, names)));
-  for (const one of judged) handlers.set(one);
+  for (const one of judged) {
+    handlers.set(one);
+    if ("warning" in one) {
+      log.warn(
+        { handler: one.handler.name, reason: one.warning },
+        "runtime handler is used although its OCI runtime is old",
+      );
+    }
+  }
   for (const { handler, reason } of handlers.broken) {
     log.warn({ handler: handler.name, reason }, "runtime handler cannot be used");
   }

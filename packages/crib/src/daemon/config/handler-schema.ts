@@ -106,6 +106,12 @@ export const handler = z.strictObject({
     .array(snapshotOption)
     .optional()
     .describe('Options of overlayfs for its containers\' root file systems, such as "volatile".'),
+  old_runtime: z
+    .enum(["warn", "refuse"])
+    .optional()
+    .describe(
+      '"refuse": no pod runs with a runc or crun older than the fixes of known vulnerabilities; "warn": they do.',
+    ),
   features: handlerFeatures.optional().describe("What its pods can have, where crib cannot ask the runtime."),
 });
 

@@ -166,6 +166,15 @@ test("a handler has networks, overhead, snapshot options and features of its own
   ]);
 });
 
+test("old OCI runtimes are warned of, or refused where a handler says so", () => {
+  const text = '[runtimes.runc]\n[runtimes.strict]\nold_runtime = "refuse"';
+  const { runc, strict } = valid(text).runtimes;
+  deepEqual([runc?.oldRuntime, strict?.oldRuntime], ["warn", "refuse"]);
+  deepEqual(problems('[runtimes.runc]\nold_runtime = "no"'), [
+    '[runtimes.runc] old_runtime = "no": expected one of "warn", "refuse"',
+  ]);
+});
+
 test("options of overlayfs that would break layers or checkpoints are refused, with the reason", () => {
   const refused = (option: string): string => problems(`[runtimes.runc]\nsnapshot_options = ["${option}"]`).join();
   const place = "[runtimes.runc] snapshot_options[0] = ";

@@ -24,6 +24,7 @@ export function handlerEntries(handler: RuntimeHandler): Values {
     network: handler.network,
     overhead: overhead && overheadEntries(overhead),
     snapshot_options: snapshotOptions && [...snapshotOptions],
+    old_runtime: handler.oldRuntime,
     features: features && {
       ...(features.recursiveReadOnlyMounts !== undefined && {
         recursive_read_only_mounts: features.recursiveReadOnlyMounts,

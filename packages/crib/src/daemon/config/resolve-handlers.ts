@@ -30,6 +30,7 @@ export function resolveHandlers(file: Pick<ConfigFile, "runtimes" | "cni">): Rea
       ...(table.networks && { networks: table.networks }),
       ...(table.overhead && { overhead: resolveOverhead(table.overhead) }),
       ...(table.snapshot_options && { snapshotOptions: table.snapshot_options }),
+      oldRuntime: table.old_runtime ?? "warn",
       ...(table.features && { features: resolveFeatures(table.features) }),
     };
   }

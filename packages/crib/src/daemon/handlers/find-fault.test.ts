@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import type { RuntimeHandler } from "@crib/core/sandbox";
 import { testHandler } from "@crib/core/testing";
 
-import { findFault } from "./find-fault.ts";
+import { findFault, findWarning } from "./find-fault.ts";
 
 const controllers = ["podsandbox", "shim", "vmm"];
 
@@ -56,4 +56,40 @@ test("of a sandboxer's handler no shim is asked for, of another shim's no OCI ru
   equal(await findFault({ ...sound, ...none, controller: "vmm" }, controllers), undefined);
   const kata = { runtimeType: "io.containerd.kata.v2", options: { ConfigPath: "/none" } };
   equal(await findFault({ ...sound, ...kata }, controllers), undefined);
+});
+
+/** A handler whose OCI runtime runs this as a shell script. */
+function handlerWithRuntime(t: TestContext, script: string, oldRuntime?: "warn" | "refuse"): RuntimeHandler {
+  const { dir, ...sound } = soundHandler(t);
+  writeFileSync(join(dir, "runc"), `#!/bin/sh\n${script}\n`);
+  return { ...sound, ...(oldRuntime && { oldRuntime }) };
+}
+
+test("an OCI runtime with known vulnerabilities is a fault only where it is to be refused", async (t) => {
+  const script = "echo runc version 1.3.3; echo commit: v1.3.3-0-gd842d771";
+  const old = /^its OCI runtime ".*runc" is 1\.3\.3: CVE-2026-41579 is fixed in 1\.3\.6 or 1\.4\.3 or 1\.5\.0-rc\.3/;
+  match((await findFault(handlerWithRuntime(t, script, "refuse"), controllers)) ?? "", old);
+  for (const oldRuntime of [undefined, "warn"] as const) {
+    const handler = handlerWithRuntime(t, script, oldRuntime);
+    equal(await findFault(handler, controllers), undefined);
+    match((await findWarning(handler)) ?? "", old);
+  }
+  const crun = handlerWithRuntime(t, "echo crun version 1.14.4", "refuse");
+  match((await findFault(crun, controllers)) ?? "", /is 1\.14\.4: .*CVE-2026-88264 is fixed in 1\.30/);
+});
+
+test("an OCI runtime with all fixes, and one that nothing is known of, are no faults", async (t) => {
+  for (const version of ["runc version 1.3.6", "runc version 1.5.0", "crun version 1.30.1", "youki version 0.0.1"]) {
+    const handler = handlerWithRuntime(t, `echo ${version}`, "refuse");
+    equal(await findFault(handler, controllers), undefined);
+    equal(await findWarning(handler), undefined);
+  }
+});
+
+test("an OCI runtime that does not tell its version is a fault where old ones are to be refused", async (t) => {
+  for (const script of ["exit 1", "echo runc"]) {
+    const handler = handlerWithRuntime(t, script, "refuse");
+    match((await findFault(handler, controllers)) ?? "", /^its OCI runtime .*does not tell its version/);
+    equal(await findWarning(handler), undefined);
+  }
 });

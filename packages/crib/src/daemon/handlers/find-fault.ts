@@ -7,6 +7,7 @@ import { StatusError } from "@crib/errdefs";
 import { findProgram } from "../find-program.ts";
 import { hasShim } from "./has-shim.ts";
 import { ociRuntimeOf } from "./oci-runtime-of.ts";
+import { ageOfRuntime } from "./old-runtime.ts";
 
 /**
  * Why no pod can run with a handler as it is configured, naming what has to be changed; undefined when nothing stands in the way as
@@ -20,6 +21,14 @@ export async function findFault(handler: RuntimeHandler, controllers: readonly s
   const misplaced = pathsFault(handler);
   if (misplaced !== undefined) return misplaced;
   return (hasShim(handler) ? await shimFault(handler) : undefined) ?? (await cniFault(handler));
+}
+
+/** What is not right with a handler that pods can run with: its OCI runtime is older than the fix of a known vulnerability. */
+export async function findWarning(handler: RuntimeHandler): Promise<string | undefined> {
+  const runtime = hasShim(handler) ? ociRuntimeOf(handler) : undefined;
+  const path = runtime === undefined ? undefined : findProgram(runtime);
+  const age = path === undefined ? undefined : await ageOfRuntime(path);
+  return age?.kind === "old" ? age.reason : undefined;
 }
 
 /** An OCI runtime of this host would take `/proc/0/ns/...` for what it says. */
@@ -39,8 +48,12 @@ async function shimFault(handler: RuntimeHandler): Promise<string | undefined> {
     return StatusError.from(reason).message;
   }
   const runtime = ociRuntimeOf(handler);
-  if (runtime === undefined || findProgram(runtime) !== undefined) return undefined;
-  return `its OCI runtime "${runtime}" is not installed`;
+  if (runtime === undefined) return undefined;
+  const path = findProgram(runtime);
+  if (path === undefined) return `its OCI runtime "${runtime}" is not installed`;
+  if (handler.oldRuntime !== "refuse") return undefined;
+  const age = await ageOfRuntime(path);
+  return age.kind === "fixed" ? undefined : `${age.reason} (old_runtime = "refuse")`;
 }
 
 /** The default directory is judged by the network's own condition: it may well be filled later. */

@@ -1,16 +1,24 @@
 import type { RuntimeHandler } from "@crib/core/sandbox";
 import type { BrokenHandler, OfferedHandler, RuntimeHandlers } from "@crib/cri";
 
-import { findFault } from "./find-fault.ts";
+import { findFault, findWarning } from "./find-fault.ts";
 import { describeHandler } from "./runtime-features.ts";
 
+/** A handler that pods can run with. */
+interface UsableHandler extends OfferedHandler {
+  /** What an operator should know of it all the same. */
+  readonly warning?: string;
+}
+
 /** A handler as it was found to be: usable, with what its pods can have, or broken, with the reason. */
-export type JudgedHandler = OfferedHandler | BrokenHandler;
+export type JudgedHandler = UsableHandler | BrokenHandler;
 
 /** Looks whether pods can run with a handler, where these controllers exist, and what they can have. */
 export async function judgeHandler(handler: RuntimeHandler, controllers: readonly string[]): Promise<JudgedHandler> {
   const reason = await findFault(handler, controllers);
-  return reason === undefined ? await describeHandler(handler) : { handler, reason };
+  if (reason !== undefined) return { handler, reason };
+  const [offered, warning] = await Promise.all([describeHandler(handler), findWarning(handler)]);
+  return { ...offered, ...(warning !== undefined && { warning }) };
 }
 
 /**

@@ -4,7 +4,7 @@ import { findPlugin, loadNetworks, type NetworkList } from "@crib/libcni";
 import type { DaemonConfig } from "../../../daemon/config/types.ts";
 import { defaultNetworkList, refuseOverlap } from "../../../daemon/default-network.ts";
 import { runTool } from "../../run-tool.ts";
-import { judgeVersion } from "../programs/advisories.ts";
+import { judgeVersion } from "../programs/judge-version.ts";
 import { type Check, type CheckResult, fail, ok } from "../types.ts";
 
 /** The CNI configurations that pods are attached by, and the plugins these name. */

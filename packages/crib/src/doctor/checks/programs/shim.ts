@@ -4,7 +4,7 @@ import { findProgram } from "../../../daemon/find-program.ts";
 import { hasShim } from "../../../daemon/handlers/has-shim.ts";
 import { runTool } from "../../run-tool.ts";
 import { type Check, type CheckResult, fail } from "../types.ts";
-import { judgeVersion } from "./advisories.ts";
+import { judgeVersion } from "./judge-version.ts";
 
 /** The Runtime v2 shim of each handler. */
 export const shim: Check = {
