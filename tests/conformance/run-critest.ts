@@ -16,7 +16,10 @@ export interface CritestOptions {
   readonly focus: readonly string[];
   /** Handler passed to RunPodSandbox. Default: empty, the runtime's default. */
   readonly runtimeHandler?: string;
-  /** Where plugins connect to the runtime. Releases of critest up to 1.36 have no specs of NRI, and are not told. */
+  /**
+   * Socket at which plugins connect to the runtime. Passed as `-nri-socket` to a critest that has the flag; releases up to 1.36 have
+   * neither it nor specs of NRI. Without it, those of a newer one skip themselves.
+   */
   readonly nriSocket?: string;
   /** What stands for the digest by which critest pulls an image. Default: the one that critest names. */
   readonly imageDigest?: string;
@@ -72,6 +75,7 @@ async function programFor(folder: string, imageDigest: string | undefined): Prom
   return copy;
 }
 
+/** Flags are looked for in the program itself: critest ends with an error at one that it does not know. */
 async function nriFlags(program: string, socket: string | undefined): Promise<readonly string[]> {
   const flag = "nri-socket";
   const isKnown = (await readFile(program)).includes(flag);
