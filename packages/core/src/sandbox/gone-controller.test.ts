@@ -20,11 +20,14 @@ interface Scene {
   readonly controller: SandboxController;
   readonly removed: string[];
   readonly warned: Readonly<Record<string, unknown>>[];
+  /** Pods, each with its controller, of which that may have something still. */
+  readonly owed: readonly (readonly [string, string])[];
 }
 
 function openScene(instance?: SandboxRecord["facts"]["instance"]): Scene {
   const removed: string[] = [];
   const warned: Readonly<Record<string, unknown>>[] = [];
+  const owed: (readonly [string, string])[] = [];
   const record = {
     id,
     plan: { cgroupPath, handler: { name: "vm", controller: "vmm" } },
@@ -32,10 +35,11 @@ function openScene(instance?: SandboxRecord["facts"]["instance"]): Scene {
   } as unknown as SandboxRecord;
   const controller = createGoneController({
     shims: { remove: async (bundle) => void removed.push(bundle) },
+    owed: { note: async (owedId, controllerName) => void owed.push([owedId, controllerName]) },
     findSandbox: (wanted) => (wanted === id ? record : undefined),
     log: { warn: (fields) => warned.push(fields) },
   });
-  return { controller, removed, warned };
+  return { controller, removed, warned, owed };
 }
 
 test("what only the controller can do is refused with its name", async () => {
@@ -65,12 +69,13 @@ test("what runs in the pod's cgroup ends, its bundle goes, and a process elsewhe
   await scene.controller.shutdown(id, signal);
   deepEqual(scene.removed, [id]);
   deepEqual(scene.warned, [{ sandboxId: id, controller: "vmm", pid }]);
+  deepEqual(scene.owed, [[id, "vmm"]]);
   equal(outside.exitCode, null);
 });
 
 test("an unknown id is stopped and shut down without a word", async () => {
-  const { controller, warned } = openScene();
+  const { controller, warned, owed } = openScene();
   await controller.stop("c".repeat(64), { graceMs: 0 }, signal);
   await controller.shutdown("c".repeat(64), signal);
-  deepEqual(warned, []);
+  deepEqual([warned, owed], [[], []]);
 });

@@ -14,6 +14,7 @@ import type {
 
 import { toKernelIdentity } from "../tasks/process-identity.ts";
 import type { Shims } from "../tasks/types.ts";
+import type { OwedShutdowns } from "./owed-shutdowns.ts";
 import type { StepLog } from "./steps/types.ts";
 import type { SandboxRecord } from "./types.ts";
 
@@ -24,13 +25,14 @@ const killMs = 5_000;
 export interface GoneControllerOptions {
   readonly shims: Pick<Shims, "remove">;
   readonly findSandbox: (id: string) => SandboxRecord | undefined;
+  readonly owed: Pick<OwedShutdowns, "note">;
   readonly log: StepLog;
 }
 
 /**
  * Stands in for controllers that are not configured any more. It ends of a pod what can be ended by crib's own names: what
- * runs in the pod's cgroup, and the shim of its bundle. What may be left of the controller's own is named in a warning, since
- * only the controller knows how to free it. Everything else fails with FailedPrecondition.
+ * runs in the pod's cgroup, and the shim of its bundle. What may be left of the controller's own is named in a warning and remembered,
+ * since only the controller knows how to free it, should it come back. Everything else fails with FailedPrecondition.
  */
 export function createGoneController(options: GoneControllerOptions): SandboxController {
   return new GoneController(options);
@@ -87,12 +89,13 @@ class GoneController implements SandboxController {
   }
 
   async shutdown(id: string, signal: AbortSignal): Promise<void> {
-    const { findSandbox, shims, log } = this.#options;
+    const { findSandbox, shims, owed, log } = this.#options;
     await this.stop(id);
     await shims.remove(id, signal);
     const record = findSandbox(id);
     if (!record) return;
     const { controller } = record.plan.handler;
+    await owed.note(id, controller);
     const message = "pod sandbox is removed without its controller, which may have left something of its own";
     log.warn({ sandboxId: id, controller, ...remains(record) }, message);
   }

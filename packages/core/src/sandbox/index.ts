@@ -10,6 +10,7 @@ export { createSandboxRows, type SandboxRows } from "./sandbox-rows.ts";
 export type { SandboxDeps, StepLog } from "./steps/types.ts";
 export { createStrays, markerEnv, markerVariables, type Strays } from "./strays.ts";
 export { createGoneController, type GoneControllerOptions } from "./gone-controller.ts";
+export { OwedShutdowns, type OwedShutdownsOptions } from "./owed-shutdowns.ts";
 export { isReady } from "./is-ready.ts";
 export type { PodContents, TakenUp } from "./exit-watch.ts";
 export type {

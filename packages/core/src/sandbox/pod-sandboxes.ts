@@ -9,6 +9,7 @@ import { type Asked, askController, measureByController } from "./ask-controller
 import { ExitWatch, type PodContents, type TakenUp } from "./exit-watch.ts";
 import { removePodSandbox, runPodSandbox, stopPodSandbox } from "./flows.ts";
 import { isReady } from "./is-ready.ts";
+import type { OwedShutdowns } from "./owed-shutdowns.ts";
 import {
   planPodSandbox,
   type Planning,
@@ -36,6 +37,7 @@ export interface PodSandboxesOptions extends Omit<SandboxLifeOptions, "publish">
   readonly planning: Planning;
   readonly hooks: Pick<PluginHooks, "updatePodSandbox" | "postUpdatePodSandbox">;
   readonly contents: PodContents;
+  readonly owed: Pick<OwedShutdowns, "settle" | "close">;
   /** Where the tasks of a pod are served, if that is known without starting anything. Default: it is not known. */
   readonly taskEndpointOf?: (id: string) => TaskEndpoint | undefined;
 }
@@ -155,8 +157,12 @@ export class PodSandboxService implements PodSandboxes {
     this.#exits.leave(controller);
   }
 
-  /** Takes up the pods that wait for a controller, which is there now; see `ExitWatch.takeUp`. */
+  /**
+   * Takes up the pods that wait for a controller, which is there now; see `ExitWatch.takeUp`. What it has of pods that were removed without
+   * it is freed in the background.
+   */
   takeUp(controller: string): Promise<TakenUp> {
+    void this.#options.owed.settle();
     return this.#exits.takeUp(controller);
   }
 
@@ -165,12 +171,14 @@ export class PodSandboxService implements PodSandboxes {
     for (const { id, state } of this.#options.store.list()) {
       if (state !== "ready" && state !== "notready") void this.#life.heal(id);
     }
+    void this.#options.owed.settle();
   }
 
   /** Begins nothing new, and waits for flows that run, at most `timeoutMs`; what still runs then is left to the next start. */
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
     this.#exits.close();
+    this.#options.owed.close();
     await this.#life.close(timeoutMs);
   }
 
