@@ -9,6 +9,7 @@ import { connectExec, type TerminalSize } from "@crib/streaming";
 import { openWebSocket } from "@crib/streaming/testing";
 
 import { startContainerNode } from "../support/containers/container-node.ts";
+import { execStream } from "../support/containers/exec-stream.ts";
 import { execDirs } from "../support/containers/process-use.ts";
 import {
   channels,
@@ -24,7 +25,7 @@ import { needsRoot } from "../support/needs-root.ts";
 
 const MiB = 2 ** 20;
 
-/** Bytes that go through a session in each direction. */
+/** Bytes that go through a session over SPDY in each direction. */
 const bulk = 100 * MiB;
 
 /** A stream of numbered blocks and the digest of all of it. */
@@ -91,17 +92,6 @@ test("commands with a client", needsRoot, async (t) => {
     });
   }
 
-  await t.test("over older WebSocket protocols work as those can", async () => {
-    for (const protocol of ["v4.channel.k8s.io", "v5.channel.k8s.io"]) {
-      const url = await execUrl(node, container, ["sh", "-c", "echo $0; exit 3", protocol]);
-      deepEqual(await runOverWebSocket(url, undefined, protocol), { stdout: `${protocol}\n`, stderr: "", exitCode: 3 });
-    }
-    using text = await openWebSocket(await execUrl(node, container, ["echo", "hello"]), "base64.channel.k8s.io");
-    await text.closed;
-    const messages = text.messages.map(String).filter((message) => message.startsWith("1") && message.length > 1);
-    equal(messages.map((message) => Buffer.from(message.slice(1), "base64").toString()).join(""), "hello\n");
-  });
-
   await t.test("over SPDY on a terminal see its sizes", async () => {
     const sizes = new PassThrough({ objectMode: true });
     const stdin = new PassThrough();
@@ -140,7 +130,7 @@ test("commands with a client", needsRoot, async (t) => {
     match(client.channel(channels.error).toString(), /"message":"9"/);
   });
 
-  await t.test("get and give 100 MiB without a byte more or less", async () => {
+  await t.test("take and give 100 MiB over SPDY, and take 20 MiB over WebSocket, to the byte", async () => {
     const sent = numberedBytes(bulk);
     const copy = digesting();
     // One way is what the container's own md5sum says, the other what comes back.
