@@ -32,8 +32,6 @@ interface Lines {
 export class ContainerLog implements LineSink {
   readonly buffer: Buffer;
   used = 0;
-  /** The container is made to wait, so that it cannot end its unfinished lines. */
-  isHeldUp = false;
   readonly #id: string;
   readonly #path: string;
   readonly #file: LogFile;
@@ -41,6 +39,7 @@ export class ContainerLog implements LineSink {
   readonly #note: LogNote;
   #timer: NodeJS.Timeout | undefined;
   #lastWriteMs = 0;
+  #isHeldUp = false;
   /** Bytes of text that could not be written since the last line that could, and of those that are told in the buffer. */
   #lostBytes = 0;
   #saidBytes = 0;
@@ -59,6 +58,12 @@ export class ContainerLog implements LineSink {
       const formatter = new LineFormatter(name, request.maxLineBytes, share.clock, this);
       this.#outputs.set(name, { formatter, limit: rate && new DropLimit(rate, formatter) });
     }
+  }
+
+  /** The container is made to wait, so that it cannot end its unfinished lines; when it goes on, it has as much time for them as any other. */
+  set isHeldUp(isHeldUp: boolean) {
+    if (this.#isHeldUp && !isHeldUp) this.#lastWriteMs = performance.now();
+    this.#isHeldUp = isHeldUp;
   }
 
   /** Writes what was read of an output, but for an unfinished line. */
@@ -116,7 +121,7 @@ export class ContainerLog implements LineSink {
 
   #release(): void {
     this.#timer = undefined;
-    const restMs = this.isHeldUp ? holdMs : holdMs - (performance.now() - this.#lastWriteMs);
+    const restMs = this.#isHeldUp ? holdMs : holdMs - (performance.now() - this.#lastWriteMs);
     if (restMs > 1) this.#timer = setTimeout(() => this.#release(), restMs);
     else this.writeHeld();
   }
