@@ -68,3 +68,8 @@ function stateOf(pid: number): string {
     return "";
   }
 }
+
+/** How many threads a process has now. */
+export function threadsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).length;
+}
