@@ -151,6 +151,10 @@ test("commands with a client", needsRoot, async (t) => {
     equal(client.channel(channels.stdout).toString(), `${third.digest()}  -\n`);
   });
 
+  await t.test("give 256 MiB, every byte once, for no more memory than a little", async (t) => {
+    t.diagnostic(JSON.stringify(await execStream(node, container, 256 * MiB, t.signal)));
+  });
+
   await t.test("go on when their client leaves, and leave nothing when they end", async () => {
     const leaving = new AbortController();
     const url = await execUrl(node, container, ["sh", "-c", "echo here; sleep 1; echo there; echo end >/tmp/end"]);

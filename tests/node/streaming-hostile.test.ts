@@ -95,6 +95,7 @@ test("hostile clients of the streaming port", needsRoot, async (t) => {
 
   await t.test("1,000 connections that say nothing, and slow ones, keep nobody out and are closed", async (t) => {
     const before = processUse(node.daemon.pid);
+    const memory = watchPeakMemory(node.daemon.pid);
     const sockets = Array.from({ length: 1_000 }, () => connect({ host: hostname, port: Number(port) }));
     const ends = sockets.map((socket) => ended(socket));
     await Promise.all(sockets.map((socket) => once(socket, "connect")));
@@ -103,8 +104,14 @@ test("hostile clients of the streaming port", needsRoot, async (t) => {
       for (const socket of sockets.slice(0, 50)) if (socket.writable) socket.write("X-A: b\r\n");
     }, 500);
     try {
+      const began = performance.now();
       await isServed();
-      t.diagnostic(`${before.memory} MiB, with them ${processUse(node.daemon.pid).memory} MiB`);
+      const took = Math.round(performance.now() - began);
+      const held = processUse(node.daemon.pid).fds - before.fds;
+      ok(held > 0.95 * sockets.length, `only ${held} of them were there when a command was served`);
+      const growth = Math.round(memory.growth());
+      t.diagnostic(`${growth} MiB more at the peak; a command meanwhile: ${took} ms`);
+      ok(growth < 100, `${growth} MiB`);
       // Nobody may take more than 10 s for the head of a request.
       equal(await Promise.race([Promise.all(ends).then(() => "closed"), pause(40_000)]), "closed");
     } finally {

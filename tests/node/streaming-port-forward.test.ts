@@ -13,6 +13,7 @@ import { NamespaceMode } from "@crib/wire/cri";
 
 import { startContainerNode } from "../support/containers/container-node.ts";
 import { startEchoServer } from "../support/containers/echo-server.ts";
+import { portForwardChurn } from "../support/containers/port-forward-churn.ts";
 import { portForwardUrl, sendOn } from "../support/containers/streaming-calls.ts";
 import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
@@ -103,6 +104,12 @@ test("ports of pods", needsRoot, async (t) => {
     await rejects(buffer(await connectPortForward(unused, 8080, t.signal)), /it is/);
     await short.remove();
     await rejects(portForwardUrl(node, short), { code: Code.NotFound });
+  });
+
+  await t.test("are left by 300 clients without a trace", async (t) => {
+    const container = await scene.runContainer(pod);
+    const told = await portForwardChurn(node, container, { echoPort: four, count: 300, signal: t.signal });
+    t.diagnostic(JSON.stringify(told));
   });
 
   await t.test("that are none are refused", async () => {

@@ -1,9 +1,9 @@
-import { deepEqual, ok } from "node:assert/strict";
+import { deepEqual } from "node:assert/strict";
 
 import { eventually } from "../eventually.ts";
 import type { Node } from "../node.ts";
 import type { Container } from "./container.ts";
-import { execDirs, openFiles, processUse, shimOf } from "./process-use.ts";
+import { expectNothingHeld, runtimeUse } from "./runtime-use.ts";
 
 /** What many commands in a row did to those that ran them. */
 export interface ManyExecSyncs {
@@ -30,8 +30,6 @@ export async function manyExecSyncs(
   count: number,
   lanes = 2,
 ): Promise<ManyExecSyncs> {
-  const daemon = node.daemon.pid;
-  const shim = shimOf(node, container.pod);
   const run = async (total: number): Promise<void> => {
     let next = 0;
     const one = async (): Promise<void> => {
@@ -44,21 +42,12 @@ export async function manyExecSyncs(
     await Promise.all(Array.from({ length: lanes }, one));
   };
   await run(warmUp);
-  const before = { daemon: processUse(daemon), shim: processUse(shim) };
+  const before = runtimeUse(node, container);
   const began = performance.now();
   await run(count);
   const seconds = (performance.now() - began) / 1_000;
   return await eventually(10_000, () => {
-    const after = { daemon: processUse(daemon), shim: processUse(shim) };
-    deepEqual(execDirs(node, container.id), []);
-    deepEqual([after.daemon.zombies, after.shim.zombies], [0, 0]);
-    // A connection of a client may come and go.
-    ok(after.daemon.fds <= before.daemon.fds + 2, openFiles(daemon).join("\n"));
-    ok(after.shim.fds <= before.shim.fds + 2, openFiles(shim).join("\n"));
-    ok(
-      after.daemon.memory < before.daemon.memory + growthMiB,
-      `${before.daemon.memory} MiB became ${after.daemon.memory}`,
-    );
+    const after = expectNothingHeld(node, container, before, growthMiB);
     return {
       seconds,
       memory: [before.daemon.memory, after.daemon.memory] as const,
