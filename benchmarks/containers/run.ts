@@ -7,13 +7,13 @@
  * Prints Markdown tables within some six minutes; figures of different runs are not comparable, their ratios are. Needs root, Debian's
  * busybox and catatonit, and `scripts/fetch-shims` for containerd; without it crib is measured alone.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { createCgroup, removeCgroup } from "@crib/linux";
 
 import { makeDisk } from "../support/own-disk.ts";
+import { sayIfFromSources } from "../support/say-if-from-sources.ts";
 import { makeScratch } from "../support/scratch.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { findContainerd, startContainerd } from "../support/start-containerd.ts";
@@ -63,12 +63,7 @@ running.defer(() => removeCgroup("/crib-bench"));
 const servers: ServerProcess[] = [];
 if (values.only !== "containerd") servers.push(running.use(await startCrib(onDisk, found?.shim ?? "")));
 if (found && values.only !== "crib") servers.push(running.use(await startContainerd(onDisk, found)));
-for (const { name, pid } of servers) {
-  // The bundle of scripts/setup takes less memory than the sources, and is what users have.
-  const isFromSources = readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("/src/main.ts");
-  if (isFromSources)
-    console.log(`${name} runs from its sources: they are newer than the bundle that scripts/setup makes\n`);
-}
+for (const server of servers) sayIfFromSources(server);
 const images = await importBenchImage(onDisk, servers);
 const files = makePodFiles(join(disk.dir, "kubelet"));
 const contestants = servers.map((server, index): Contestant => ({ server, image: images[index] ?? "", files }));

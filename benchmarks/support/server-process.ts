@@ -21,6 +21,8 @@ export interface ServerCommand {
   readonly socket: string;
   readonly logFile: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it is in a process group of its own, which Ctrl-C does not reach: for benchmarks that remove their pods when interrupted. */
+  readonly detached?: boolean;
 }
 
 /** Milliseconds for a server to answer after its start. */
@@ -30,7 +32,13 @@ const answerMs = 30_000;
 export async function startServer(command: ServerCommand): Promise<ServerProcess> {
   const client = connectCri(command.socket);
   let child = launch(command);
-  await untilReady(client, child, command.name);
+  try {
+    await untilReady(client, child, command.name);
+  } catch (reason) {
+    client.close();
+    await end(child, "SIGTERM");
+    throw reason;
+  }
   return {
     name: command.name,
     get pid() {
@@ -53,10 +61,10 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
   };
 }
 
-function launch({ argv, env, logFile }: ServerCommand): ChildProcess {
+function launch({ argv, env, logFile, detached = false }: ServerCommand): ChildProcess {
   const [program, ...args] = argv;
   const log = openSync(logFile, "a");
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", log, log] });
+  const child = spawn(program, args, { env: { ...process.env, ...env }, detached, stdio: ["ignore", log, log] });
   closeSync(log);
   return child;
 }

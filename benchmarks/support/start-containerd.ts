@@ -20,14 +20,21 @@ export function findContainerd(): { readonly binary: string; readonly ctr: strin
   return { binary, ctr: join(dirname(binary), "ctr"), shim: join(tools, "shims", version, "containerd-shim-runc-v2") };
 }
 
+/** How containerd is started. */
+export interface ContainerdOptions {
+  /** Whether a pull ends only when the disk has the image's files. Default false, as containerd's own. */
+  readonly syncsImages?: boolean;
+  /** Folder that says by `HOST/hosts.toml` where images come from. Default: containerd's own. */
+  readonly certsDir?: string;
+  /** See `ServerCommand`. Default false. */
+  readonly detached?: boolean;
+}
+
 /** Starts containerd with folders and a socket of its own, on the network of the benchmark, and gives it a pause image. */
 export async function startContainerd(
   scratch: Scratch,
   found: NonNullable<ReturnType<typeof findContainerd>>,
-  options: {
-    /** Whether a pull ends only when the disk has the image's files. Default false, as containerd's own. */
-    readonly syncsImages?: boolean;
-  } = {},
+  options: ContainerdOptions = {},
 ): Promise<ServerProcess> {
   const home = join(scratch.dir, "containerd");
   const state = join(scratch.state, "containerd");
@@ -35,24 +42,34 @@ export async function startContainerd(
   const socket = join(state, "containerd.sock");
   const config = join(home, "config.toml");
   const paths = { root: join(home, "root"), state, socket, cniConfDir: scratch.cniConfDir };
-  writeFileSync(config, containerdConfig(paths, options.syncsImages ?? false));
+  writeFileSync(config, containerdConfig(paths, options));
   const server = await startServer({
     name: "containerd",
     argv: [found.binary, "--config", config, "--log-level", "warn"],
     socket,
     logFile: join(scratch.dir, "containerd.log"),
     env: { PATH: `${dirname(found.shim)}:${process.env["PATH"] ?? ""}` },
+    detached: options.detached ?? false,
   });
-  const archive = join(home, "pause.tar");
-  await writePauseImage(archive, pauseImage);
-  await runProgram(found.ctr, ["-a", socket, "-n", "k8s.io", "images", "import", archive], { timeoutMs: importMs });
+  try {
+    const archive = join(home, "pause.tar");
+    await writePauseImage(archive, pauseImage);
+    await runProgram(found.ctr, ["-a", socket, "-n", "k8s.io", "images", "import", archive], { timeoutMs: importMs });
+  } catch (reason) {
+    await server[Symbol.asyncDispose]();
+    throw reason;
+  }
   return server;
 }
 
 function containerdConfig(
   paths: { readonly root: string; readonly state: string; readonly socket: string; readonly cniConfDir: string },
-  syncsImages: boolean,
+  { syncsImages = false, certsDir }: ContainerdOptions,
 ): string {
+  const registry =
+    certsDir === undefined
+      ? ""
+      : `[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = ${JSON.stringify(certsDir)}\n`;
   return `version = 3
 root = ${JSON.stringify(paths.root)}
 state = ${JSON.stringify(paths.state)}
@@ -66,7 +83,7 @@ snapshotter = "overlayfs"
 image_pull_with_sync_fs = ${syncsImages}
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = ${JSON.stringify(pauseImage)}
-[plugins."io.containerd.cri.v1.runtime"]
+${registry}[plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 conf_dir = ${JSON.stringify(paths.cniConfDir)}

@@ -10,6 +10,8 @@ export interface CribOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** TOML tables behind the one of the default handler. */
   readonly config?: string;
+  /** See `ServerCommand`. Default false. */
+  readonly detached?: boolean;
 }
 
 /** Starts crib from this tree, on the network of the benchmark; `shim` runs the containers of its default handler, if it is there. */
@@ -36,5 +38,6 @@ export async function startCrib(scratch: Scratch, shim: string, options: CribOpt
     socket: join(state, "crib.sock"),
     logFile: join(scratch.dir, "crib.log"),
     env: options.env ?? {},
+    detached: options.detached ?? false,
   });
 }
