@@ -26,7 +26,7 @@ export const sandboxSchema = z.looseObject({
   runs: z.array(z.looseObject({ flow: z.string() })),
 });
 
-/** The record as canonical JSON with its checksum. */
+/** The record as JSON with its checksum. */
 export function sealRecord(record: SandboxRecord): SealedRecord {
   return sealJson(record);
 }

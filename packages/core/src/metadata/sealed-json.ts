@@ -1,12 +1,12 @@
 import { Code, StatusError } from "@crib/errdefs";
 import type { ZodType } from "zod";
 
-import { canonicalJson, checksum } from "./canonical-json.ts";
+import { checksum } from "./canonical-json.ts";
 import type { SealedRecord } from "./record-copies.ts";
 
-/** A value as canonical JSON with its checksum. */
+/** A value as JSON with the checksum of the text. The text is kept as it is, so that the order of keys needs no rule. */
 export function sealJson(value: unknown): SealedRecord {
-  const text = canonicalJson(value);
+  const text = JSON.stringify(value);
   return { record: text, checksum: checksum(text) };
 }
 

@@ -1,8 +1,8 @@
 import type { Digest } from "@crib/oci-spec";
 
+import { canonicalJson, checksum as checksumOf } from "../../metadata/canonical-json.ts";
 import { classifySqlite } from "../../metadata/classify-sqlite.ts";
 import type { Database } from "../../metadata/database.ts";
-import { sealJson } from "../../metadata/sealed-json.ts";
 import { onRollback } from "../../metadata/transaction.ts";
 
 /** A name of an image. */
@@ -28,7 +28,7 @@ export class ImageNames {
     const rows = database.sqlite.prepare("SELECT name, image_id AS imageId, target, checksum FROM image_names").all();
     let damaged = 0;
     for (const { checksum, ...name } of rows as unknown as readonly (ImageName & { readonly checksum: string })[]) {
-      const isSound = sealJson(name).checksum === checksum;
+      const isSound = seal(name) === checksum;
       if (!isSound) damaged++;
       if (isSound && isKnown(name.imageId)) this.#enter(name.name, name);
       else this.#run("DELETE FROM image_names WHERE name = ?", name.name);
@@ -53,7 +53,7 @@ export class ImageNames {
       name,
       imageId,
       target,
-      sealJson({ name, imageId, target }).checksum,
+      seal({ name, imageId, target }),
     );
     this.#change(name, { name, imageId, target });
   }
@@ -90,4 +90,9 @@ export class ImageNames {
     }
     this.#database.committed();
   }
+}
+
+/** The checksum over a row, whose columns have no order. */
+function seal(name: ImageName): string {
+  return checksumOf(canonicalJson(name));
 }
