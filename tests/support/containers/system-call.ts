@@ -8,6 +8,8 @@ export interface SystemCall {
 }
 
 const base = 0x40_00_00;
+/** Where in memory the code of a program of x86-64 begins. */
+export const codeAddress: number = base + 0x78;
 /** `PF_R | PF_X`. */
 const executable = 5;
 
@@ -49,8 +51,8 @@ function code32({ number, args }: SystemCall): Buffer {
   return Buffer.from(instructions.flat());
 }
 
-/** An ELF header and one program header, elf(5), before the code. */
-function program64(code: Buffer): Buffer {
+/** A program of x86-64 that is this code: an ELF header and one program header, elf(5), before it. It is found at `codeAddress`. */
+export function program64(code: Buffer): Buffer {
   const header = Buffer.alloc(0x78);
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   header.writeUInt16LE(2, 0x10); // ET_EXEC
