@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Code } from "@crib/errdefs";
 import { SecurityProfile_ProfileType as ProfileType } from "@crib/wire/cri";
 
-import { type ContainerNode, startContainerNode } from "../support/containers/container-node.ts";
+import { type ContainerNode, sleepUntilTold, startContainerNode } from "../support/containers/container-node.ts";
 import type { Container, ContainerConfig } from "../support/containers/container.ts";
 import { runScript } from "../support/containers/run-script.ts";
 import { withSecurity } from "../support/containers/with-security.ts";
@@ -172,6 +172,30 @@ test("what processes of containers may do", needsRoot, async (t) => {
         scene.createContainer(pod, { change: withSecurity({ apparmorProfile: `localhost/${localhostRef}` }) }),
       );
     }
+  });
+
+  await t.test("a power meter cannot be read (GHSA-7ww5-4wqc-m92c)", async () => {
+    // Few machines have one; here is one that looks like it, where the kernel has them.
+    const hostPath = join(scene.node.lane.dir, "virtual");
+    const meter = join(hostPath, "powercap", "intel-rapl", "intel-rapl:0");
+    mkdirSync(meter, { recursive: true });
+    for (const path of [join(meter, "energy_uj"), join(hostPath, "energy_uj")]) writeFileSync(path, "262143\n");
+    const containerPath = "/sys/devices/virtual";
+    const read = `cat $(find ${containerPath}/ -name energy_uj)`;
+    // By the container's own process, and by one that was put into it.
+    const script = `${read} >/seen; touch /done; ${sleepUntilTold}`;
+    const seen = async (maskedPaths: string[]): Promise<string> => {
+      const secured = withSecurity({ maskedPaths });
+      const mounts = [{ hostPath, containerPath, readonly: true }];
+      const change = (config: ContainerConfig): ContainerConfig => ({ ...secured(config), mounts });
+      const container = await scene.runContainer(pod, { change, script });
+      const both = await container.sh(`until test -e /done; do sleep 0.05; done; cat /seen; ${read}`);
+      await container.remove();
+      return both;
+    };
+    equal(await seen(["/proc/kcore"]), "262143\n".repeat(2));
+    // Without any mask, as procMount: Unmasked asks, both files are there, so it is seen when one is not.
+    equal(await seen([]), "262143\n".repeat(4));
   });
 
   await t.test("masked paths show nothing, power meters among them; read-only ones take nothing", async () => {

@@ -8,10 +8,13 @@ import { busyboxWith } from "../support/containers/busybox-with.ts";
 import { startContainerNode } from "../support/containers/container-node.ts";
 import { runScript } from "../support/containers/run-script.ts";
 import { withSecurity } from "../support/containers/with-security.ts";
+import { bytesRead } from "../support/images/bytes-read.ts";
 import { watchPeakMemory } from "../support/images/peak-memory.ts";
+import { sparseEntry } from "../support/images/sparse-entry.ts";
 import type { TarEntry } from "../support/images/tar-archive.ts";
 import { needsRoot } from "../support/needs-root.ts";
 
+const mebibyte = 2 ** 20;
 const invalid = { code: Code.InvalidArgument };
 const { Merge, Strict } = SupplementalGroupsPolicy;
 
@@ -106,28 +109,40 @@ test("users and groups of containers", needsRoot, async (t) => {
     await rejects(scene.createContainer(pod, { image }), invalid);
   });
 
-  await t.test("what is no list of users is not read (CVE-2026-47262, CVE-2025-4437)", async () => {
-    const line = Buffer.alloc(64 * 2 ** 20, "a");
+  await t.test("what is no list of users is not read (CVE-2026-47262, CVE-2025-4437, CVE-2026-61801)", async () => {
+    const line = Buffer.alloc(64 * mebibyte, "a");
+    const begin = { offset: 0, content: "root:x:0:0::/:/bin/sh\n" };
     const up = "../".repeat(24);
     // The canary's file has a line for root.
-    const files: Readonly<Record<string, Omit<TarEntry, "name">>> = {
-      "a line of 64 MiB": { content: line },
-      "a FIFO": { type: "fifo" },
-      "/dev/zero": { type: "character", major: 1, minor: 5 },
-      "a directory": { type: "directory" },
-      "a link to the host": { type: "symlink", linkname: scene.canary.file },
-      "a link up to the host": { type: "symlink", linkname: `${up}${scene.canary.file.slice(1)}` },
-      "a link to nothing": { type: "symlink", linkname: "nothing" },
-      "a link to a process": { type: "symlink", linkname: "/proc/self/root/etc/passwd" },
-    };
+    const files = (name: string): Readonly<Record<string, TarEntry>> => ({
+      "4 GiB, all but a line a hole": sparseEntry(name, 4096 * mebibyte, [begin]),
+      "a line of 1 GiB": sparseEntry(name, 1024 * mebibyte, [
+        { offset: 0, content: "root:x:0:0:" },
+        { offset: 1024 * mebibyte - 1, content: "\n" },
+      ]),
+      "a line of 64 MiB": { name, content: line },
+      "a FIFO": { name, type: "fifo" },
+      "/dev/zero": { name, type: "character", major: 1, minor: 5 },
+      "a directory": { name, type: "directory" },
+      "a link to the host": { name, type: "symlink", linkname: scene.canary.file },
+      "a link up to the host": { name, type: "symlink", linkname: `${up}${scene.canary.file.slice(1)}` },
+      "a link to nothing": { name, type: "symlink", linkname: "nothing" },
+      "a link to a process": { name, type: "symlink", linkname: "/proc/self/root/etc/passwd" },
+    });
+    const { pid } = scene.node.daemon;
     for (const [index, path] of ["etc/passwd", "etc/group"].entries()) {
-      for (const [what, file] of Object.entries(files)) {
-        const entries = [...accounts.filter((_, other) => other !== index), { name: path, ...file }];
+      for (const [what, file] of Object.entries(files(path))) {
+        const entries = [...accounts.filter((_, other) => other !== index), file];
         const image = await pull(busyboxWith(entries, { config: { User: "root:root" } }));
-        const memory = watchPeakMemory(scene.node.daemon.pid);
-        await rejects(scene.createContainer(pod, { image }), invalid, `${path} is ${what}`);
+        const memory = watchPeakMemory(pid);
+        const before = bytesRead(pid);
+        const refused = { ...invalid, message: what.includes("iB") ? /larger than 1048576 bytes/ : /./ };
+        await rejects(scene.createContainer(pod, { image }), refused, `${path} is ${what}`);
         const growth = memory.growth();
         ok(growth < 16, `${path} is ${what}: ${growth} MiB`);
+        // What is read tells how long it can take, on a machine of any speed.
+        const read = (bytesRead(pid) - before) / mebibyte;
+        ok(read < 8, `${path} is ${what}: ${read} MiB read`);
         await scene.images.remove(image);
       }
     }
