@@ -7,7 +7,7 @@ import { connectExec } from "@crib/streaming";
 import { eventually } from "../eventually.ts";
 import type { Node } from "../node.ts";
 import type { Container } from "./container.ts";
-import { expectNothingHeld, runtimeUse } from "./runtime-use.ts";
+import { expectNothingHeld, type RuntimeUse, runtimeUse } from "./runtime-use.ts";
 import { execUrl, untilSaid } from "./streaming-calls.ts";
 
 /** What many commands with a client each took. */
@@ -39,7 +39,7 @@ export async function interactiveExecs(
   count: number,
   signal: AbortSignal,
 ): Promise<InteractiveExecs> {
-  const talk = async (clients: number): Promise<ReturnType<typeof runtimeUse> & { readonly seconds: number }> => {
+  const talk = async (clients: number): Promise<RuntimeUse & { readonly seconds: number }> => {
     const began = performance.now();
     const all = await Promise.all(Array.from({ length: clients }, (_, index) => join(node, container, index, signal)));
     const seconds = (performance.now() - began) / 1_000;
