@@ -27,19 +27,23 @@ export interface MeasuredPod {
   readonly containers: readonly MeasuredContainer[];
 }
 
-/** The usage of every ready pod that the filter leaves, in the order of the list. A pod that fails is left out, and said in the log. */
+/**
+ * The usage of every ready pod that the filter leaves, in the order of the list. A pod that fails is left out, and said in the log; one that is
+ * stopped meanwhile is left out, whatever was still read of it.
+ */
 export async function listPodUsage(
   deps: CriDeps,
   filter: PodSandboxStatsFilter | undefined,
   signal: AbortSignal,
 ): Promise<MeasuredPod[]> {
-  const ready = listSandboxes(deps.sandboxes, filter).filter(isReady);
-  const measured = await mapParallel(ready, parallel, async (record) => {
+  const ready = (): SandboxRecord[] => listSandboxes(deps.sandboxes, filter).filter(isReady);
+  const measured = await mapParallel(ready(), parallel, async (record) => {
     signal.throwIfAborted();
     const usage = await orNone(deps, { sandboxId: record.id }, signal, () => deps.stats.pod(record, signal));
     return usage && { record, usage, containers: await podContainers(deps, record.id, signal) };
   });
-  return measured.filter((pod) => pod !== undefined);
+  const known = new Set(ready().map(({ id }) => id));
+  return measured.filter((pod) => pod !== undefined).filter(({ record }) => known.has(record.id));
 }
 
 /** The usage of the containers of one pod. */
@@ -47,7 +51,10 @@ export function podContainers(deps: CriDeps, sandboxId: string, signal: AbortSig
   return measure(deps, () => deps.containers.list({ sandboxId }), signal);
 }
 
-/** The usage of every container that the filter leaves, in the order of the list. One that is gone meanwhile is left out. */
+/**
+ * The usage of every container that the filter leaves, in the order of the list. One that is removed meanwhile is left out: what was read of it
+ * may be half of it.
+ */
 export function listContainerUsage(
   deps: CriDeps,
   filter: ContainerStatsFilter | undefined,
@@ -66,7 +73,7 @@ async function measure(
     const read = (): Promise<ContainerUsage> => deps.stats.container(record, signal);
     return { record, usage: await orNone(deps, { containerId: record.id }, signal, read) };
   });
-  // What cannot be measured is still shown, unless that is because it is gone.
-  const known = new Set(list().map(({ id }) => id));
-  return measured.filter(({ record, usage }) => usage !== undefined || known.has(record.id));
+  // What cannot be measured is still shown, unless that is because it goes.
+  const known = new Set(list().flatMap(({ id, state }) => (state === "removing" ? [] : [id])));
+  return measured.filter(({ record }) => known.has(record.id));
 }
