@@ -21,6 +21,7 @@ import { containerSeccomp } from "./process/seccomp/container-seccomp.ts";
 import { type SelinuxLabels, selinuxLabels } from "./process/selinux-labels.ts";
 import { workingDirectory } from "./process/working-directory.ts";
 import { blockIoClass } from "./resources/block-io-class.ts";
+import { expectRdt } from "./resources/expect-rdt.ts";
 import { linuxResources } from "./resources/linux-resources.ts";
 import { rdtClass } from "./resources/rdt-class.ts";
 import type { BuiltSpec, SpecInput } from "./types.ts";
@@ -78,7 +79,7 @@ export async function buildContainerSpec(input: SpecInput): Promise<BuiltSpec> {
     },
   };
   const whole = await injectCdi(spec, cdiDeviceNames(plan), input.options.cdiSpecDirs);
-  return { spec: whole, user };
+  return { spec: expectRdt(whole, id, features), user };
 }
 
 type ConfinedProcess = Omit<Process, "user"> & Pick<LinuxSpec, "seccomp">;

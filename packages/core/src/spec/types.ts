@@ -18,6 +18,8 @@ export interface HostFeatures {
   readonly capabilities?: readonly string[];
   /** Whether swap can be limited by cgroup. Absent: looked up. */
   readonly swapAccounting?: boolean;
+  /** Whether cache and memory bandwidth can be controlled (RDT). Absent: looked up when it is wanted. */
+  readonly rdt?: boolean;
   /** What the OCI runtime of each handler can, by the handler's name; one that is absent can nothing of it. */
   readonly runtimes?: Readonly<
     Record<string, { readonly recursiveReadOnlyMounts: boolean; readonly idmappedMounts: boolean }>

@@ -5,6 +5,7 @@ import type { ContainerRecord } from "../../containers/types.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
 import { injectCdi } from "../../spec/devices/inject-cdi.ts";
 import { blockIoClass } from "../../spec/resources/block-io-class.ts";
+import { expectRdt } from "../../spec/resources/expect-rdt.ts";
 import { rdtClass } from "../../spec/resources/rdt-class.ts";
 import type { HostFeatures, SpecOptions } from "../../spec/types.ts";
 import { adjustLinux, adjustRdt } from "./adjust-linux.ts";
@@ -47,11 +48,12 @@ export async function applyAdjustment(
     linux?.rootfsPropagation,
     adjust.mounts,
   );
-  return {
+  const adjusted: RuntimeSpec = {
     ...withCdi,
     mounts,
     ...(linux && { linux: { ...linux, ...(rootfsPropagation && { rootfsPropagation }) } }),
   };
+  return expectRdt(adjusted, target.container.id, target.features);
 }
 
 async function adjustedLinux(

@@ -50,6 +50,7 @@ export function specInput(changes: InputChanges = {}): SpecInput {
       cgroupDriver: "cgroupfs",
       cgroupControllers: ["cpu", "memory", "pids"],
       apparmor: false,
+      rdt: true,
       selinux: false,
       oomScoreAdjFloor: -1000,
       seccomp: true,
