@@ -14,8 +14,11 @@ export interface Churn {
 /** Clients at a time. */
 const lanes = 4;
 
-/** MiB by which memory may be above that of the first tenth in the end: it rises to a plateau and stays there. */
-const growthMiB = 64;
+/**
+ * MiB by which memory may be above that of the first tenth in the end. The heap's parts for new objects double a few times under load, by
+ * 16 MiB or so each, and stay: some 65 MiB with the first 8,000 clients, and no more with the next 28,000.
+ */
+const growthMiB = 96;
 
 /**
  * Has `count` clients come and go, four at a time: `visit` is one of them, told which. Afterwards neither the daemon nor the shim of

@@ -25,7 +25,7 @@ const mebibyte = 2 ** 20;
 const roundEnd = 1_500_000;
 
 /** MiB that the daemon may take for it, however long it is: buffers that wait for the client, and those not collected yet. */
-const growthMiB = 128;
+const growthMiB = 96;
 
 /**
  * Has a command with a client write `atLeastBytes`, and compares every byte that arrives with what was written. The daemon's memory does
