@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
@@ -7,7 +7,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@crib/errdefs";
 import { cgroupLayout } from "@crib/linux";
 import { connectStubPlugin, type StubPlugin } from "@crib/nri/testing";
-import type { ContainerAdjustmentSchema } from "@crib/wire/nri";
+import { type ContainerAdjustmentSchema, IOPrioClass, LinuxSchedulerPolicy } from "@crib/wire/nri";
 
 import { type CgroupLimit, isUnified, readCgroupLimit } from "../support/containers/cgroup-file.ts";
 import { type ContainerNode, startContainerNode } from "../support/containers/container-node.ts";
@@ -16,8 +16,13 @@ import { deviceNumberOf } from "../support/containers/device-number.ts";
 import { endAfter } from "../support/end-after.ts";
 import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import { outputOf } from "../support/run-program.ts";
 
 const mebibyte = 2 ** 20;
+/** A runc that schedules processes; fetched by scripts/fetch-shims. */
+const [recentRunc] = globSync(join(import.meta.dirname, "../../.tools/runc/*/runc"));
+const needsRunc =
+  recentRunc === undefined && process.env["CI"] !== "true" ? { skip: "no runc that schedules in .tools/runc" } : {};
 /** A block device that is always there, whether or not anything is in it. */
 const disk = "/dev/loop0";
 const limitsSwap = isUnified || existsSync("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes");
@@ -87,6 +92,7 @@ test("limits of containers, as the host finds them", needsRoot, async (t) => {
   const scene = await startContainerNode(t, {
     config: ({ dir }) => ({
       containers: { blockio_config_file: join(dir, "blockio.yaml"), cdi_spec_dirs: [join(dir, "cdi")] },
+      runtimes: { recent: { options: { BinaryName: recentRunc ?? "" } } },
     }),
   });
   const { node } = scene;
@@ -175,6 +181,25 @@ test("limits of containers, as the host finds them", needsRoot, async (t) => {
     equal(await plain.sh("echo $PLUGIN; ls /dev/plugin 2>/dev/null; true"), "\n");
     deepEqual(limitsOfDisk(scene, plain), ["3000000", "40"]);
     await plain.remove();
+  });
+
+  await t.test("how an NRI plugin has it scheduled, by a runtime that can", needsRunc, async (t) => {
+    const plugin = await adjusting(t, scene, {
+      linux: {
+        ioPriority: { class: IOPrioClass.IOPRIO_CLASS_BE, priority: 6 },
+        scheduler: { policy: LinuxSchedulerPolicy.SCHED_BATCH, nice: 5 },
+      },
+    });
+    const recent = await node.runPod({ handler: "recent" });
+    const container = await scene.runContainer(recent);
+    const pid = `${(await container.info())["pid"] as number}`;
+    equal(await outputOf("ionice", "-p", pid), "best-effort: prio 6\n");
+    match(await outputOf("chrt", "-p", pid), /policy: SCHED_BATCH\n/);
+    // The 19th field is the nice value, proc_pid_stat(5).
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ");
+    equal(fields?.[16], "5");
+    await plugin.close();
+    await recent.remove();
   });
 
   await t.test("a class of RDT is refused where the host has none, whoever asks, and leaves nothing", async (t) => {
