@@ -19,6 +19,7 @@ import {
 import { check } from "./report.ts";
 import { type CgroupDriver, output } from "./service.ts";
 
+const mebibyte = 1024 * 1024;
 const limits = { memory_limit_in_bytes: 64 * 1024 * 1024, cpu_quota: 50_000, cpu_period: 100_000, cpu_shares: 512 };
 
 /** The life of pods and containers, looked at from the host: its cgroups, its AppArmor, its processes. */
@@ -59,6 +60,21 @@ export async function podsChapter(driver: CgroupDriver): Promise<void> {
     if (driver === "systemd") await output("systemctl", "daemon-reload");
     equal(cgroupFile(cgroup, "memory.max"), "100663296");
     equal(cgroupFile(cgroup, "cpu.max"), "75000 100000");
+  });
+  await check("swap, huge pages and files of cgroup v2 by their names are limited", async () => {
+    const id = await runContainer(given(pod), "limited", "sleep 1000", {
+      resources: {
+        memory_limit_in_bytes: 64 * mebibyte,
+        memory_swap_limit_in_bytes: 96 * mebibyte,
+        hugepage_limits: [{ page_size: "2MB", limit: 6 * mebibyte }],
+        unified: { "memory.high": `${48 * mebibyte}` },
+      },
+    });
+    const cgroup = cgroupOf(await pidOf(id));
+    equal(cgroupFile(cgroup, "memory.swap.max"), `${32 * mebibyte}`);
+    equal(cgroupFile(cgroup, "memory.high"), `${48 * mebibyte}`);
+    equal(cgroupFile(cgroup, "hugetlb.2MB.max"), `${6 * mebibyte}`);
+    await crictl.text("rm", "-f", id);
   });
   await check("it sees its own cgroup namespace, and no oom score of the daemon", async () => {
     equal(await exec(main, "cat", "/proc/self/cgroup"), "0::/");
