@@ -76,7 +76,12 @@ test("a plugin that refuses has all taken back and is told so, and the name is f
         if (told.length === 1) throw new StatusError(Code.PermissionDenied, "no");
         return { spec, updates: [] };
       },
-      stopContainer: async () => (told.push("stop"), []),
+      stopContainer: async (_sandbox, { id }) => {
+        // What there is of it is still known.
+        await fixture.containers.spec(id);
+        told.push("stop");
+        return [];
+      },
       removeContainer: async () => void told.push("remove"),
     },
   });

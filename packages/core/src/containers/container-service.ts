@@ -148,8 +148,10 @@ export class ContainerService implements Containers, PodContainers {
   }
 
   async spec(id: string): Promise<string | undefined> {
+    // Of one that is being made too: plugins that saw it are told when it is taken back.
+    const { plan } = this.#options.rows.store.get(id);
     try {
-      return await readFile(join(this.get(id).plan.bundleDir, "config.json"), "utf8");
+      return await readFile(join(plan.bundleDir, "config.json"), "utf8");
     } catch (reason) {
       if ((reason as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw StatusError.from(reason, `reading the specification of container "${id}"`);
