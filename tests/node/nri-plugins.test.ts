@@ -1,37 +1,19 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
-import {
-  connectStubPlugin,
-  type StubEvent,
-  type StubHandlers,
-  type StubOptions,
-  type StubPlugin,
-} from "@crib/nri/testing";
+import { connectStubPlugin, type StubHandlers } from "@crib/nri/testing";
 
-import { type ContainerNode, startContainerNode } from "../support/containers/container-node.ts";
+import { startContainerNode } from "../support/containers/container-node.ts";
+import { wholeLife } from "../support/containers/whole-life.ts";
 import { endAfter } from "../support/end-after.ts";
 import { eventually } from "../support/eventually.ts";
+import { eventsOf, joinPlugin } from "../support/join-plugin.ts";
 import { needsRoot } from "../support/needs-root.ts";
-import type { Node } from "../support/node.ts";
 
 const MiB = 1024n * 1024n;
-
-/** Connects a plugin in this process; it has joined. */
-async function joinNode(t: TestContext, node: Pick<Node, "state">, options: StubOptions = {}): Promise<StubPlugin> {
-  const plugin = await connectStubPlugin(join(node.state, "nri.sock"), options);
-  endAfter(t, () => plugin.close());
-  await plugin.synchronized;
-  return plugin;
-}
-
-/** The names of a plugin's events about one pod and its containers. */
-function eventsOf({ told }: StubPlugin, podId: string): readonly string[] {
-  return told.filter((event: StubEvent) => event.podId === podId).map(({ event }) => event);
-}
 
 /** What a test of refusals makes and expects to be gone. */
 const refusals: readonly { readonly event: keyof StubHandlers; readonly name: string }[] = [
@@ -44,23 +26,12 @@ const refuse = (): never => {
   throw new Error("not on this node");
 };
 
-async function wholeLife(scene: ContainerNode): Promise<string> {
-  const pod = await scene.node.runPod();
-  const container = await scene.runContainer(pod);
-  await scene.node.cri.runtime.updateContainerResources({ containerId: container.id, linux: { cpuShares: 300n } });
-  await container.stop(0);
-  await container.remove();
-  await pod.stop();
-  await pod.remove();
-  return pod.id;
-}
-
 test("plugins over the NRI socket", needsRoot, async (t) => {
   const scene = await startContainerNode(t, { config: () => ({ nri: { request_timeout: "1500ms" } }) });
   const { node } = scene;
 
   await t.test("are told of a whole life in its order", async (t) => {
-    const plugin = await joinNode(t, node);
+    const plugin = await joinPlugin(t, node);
     const events = eventsOf(plugin, await wholeLife(scene));
     deepEqual(events, [
       "RunPodSandbox",
@@ -79,7 +50,7 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
   });
 
   await t.test("adjust what a container is, and it sees that", async (t) => {
-    await joinNode(t, node, {
+    await joinPlugin(t, node, {
       events: ["CreateContainer"],
       on: {
         createContainer: () => ({
@@ -114,7 +85,7 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
     const config = node.podConfig({ name: "refused" });
     for (const { event, name } of refusals) {
       await t.test(name, async (t) => {
-        const plugin = await joinNode(t, node, { on: { [event]: refuse } });
+        const plugin = await joinPlugin(t, node, { on: { [event]: refuse } });
         const refused = { code: Code.FailedPrecondition, message: /not on this node/ };
         const run = (): Promise<unknown> => node.cri.runtime.runPodSandbox({ config });
         if (event === "runPodSandbox") {
@@ -150,8 +121,8 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
 
   await t.test("that hang are dropped after their time, and others are not held up", async (t) => {
     const never = Promise.withResolvers<object>();
-    const other = await joinNode(t, node, { name: "other", index: "90" });
-    const hangs = await joinNode(t, node, { name: "hangs", index: "10", on: { runPodSandbox: () => never.promise } });
+    const other = await joinPlugin(t, node, { name: "other", index: "90" });
+    const hangs = await joinPlugin(t, node, { name: "hangs", index: "10", on: { runPodSandbox: () => never.promise } });
     const began = performance.now();
     const slow = node.runPod();
     // What asks no plugin is answered meanwhile.
@@ -168,7 +139,7 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
   });
 
   await t.test("that die in the middle of an event do not fail it", async (t) => {
-    const plugin = await joinNode(t, node, {
+    const plugin = await joinPlugin(t, node, {
       on: {
         createContainer: async () => {
           await plugin.close();
@@ -183,7 +154,7 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
   });
 
   await t.test("change and evict containers by themselves", async (t) => {
-    const plugin = await joinNode(t, node);
+    const plugin = await joinPlugin(t, node);
     const pod = await node.runPod();
     const container = await scene.runContainer(pod);
     const pid = Number((await container.info())["pid"]);
@@ -208,7 +179,7 @@ test("plugins over the NRI socket", needsRoot, async (t) => {
   await t.test("come again after a restart and are told what runs", async (t) => {
     const pod = await node.runPod();
     const container = await scene.runContainer(pod);
-    const before = await joinNode(t, node);
+    const before = await joinPlugin(t, node);
     await node.restart();
     await before.closed;
     const after = await connectStubPlugin(join(node.state, "nri.sock"));
