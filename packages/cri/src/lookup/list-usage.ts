@@ -74,6 +74,17 @@ async function measure(
     return { record, usage: await orNone(deps, { containerId: record.id }, signal, read) };
   });
   // What cannot be measured is still shown, unless that is because it goes.
-  const known = new Set(list().flatMap(({ id, state }) => (state === "removing" ? [] : [id])));
-  return measured.filter(({ record }) => known.has(record.id));
+  const states = new Map(list().map(({ id, state }) => [id, state]));
+  return measured.flatMap(({ record, usage }) => {
+    const state = states.get(record.id);
+    if (state === undefined || state === "removing") return [];
+    // Of one that has ended meanwhile some figures may have been there and others no more.
+    const hasEnded = record.state === "running" && state !== "running";
+    return [{ record, usage: usage && hasEnded ? afterEnd(usage) : usage }];
+  });
+}
+
+/** What a container that does not run uses. */
+function afterEnd({ timestamp, writableLayer }: ContainerUsage): ContainerUsage {
+  return { timestamp, ...(writableLayer && { writableLayer }) };
 }
