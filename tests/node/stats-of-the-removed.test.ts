@@ -9,7 +9,6 @@ import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 
 const containersPerPod = 4;
-const rounds = 2;
 
 type Stats = MessageShape<typeof ContainerStatsSchema>;
 
@@ -57,43 +56,40 @@ test(
       return stats.flatMap(({ linux }) => linux?.containers ?? []);
     };
 
-    for (let round = 0; round < rounds; round++) {
-      const staying = await node.runPod();
-      const leaving = await node.runPod();
-      const containers = await Promise.all(
-        [staying, leaving].flatMap((pod) => Array.from({ length: containersPerPod }, () => scene.runContainer(pod))),
-      );
-      // Writable layers are measured in the background, and then known for good.
-      await eventually(30_000, async () => deepEqual((await listContainers()).flatMap(missingIn), []));
-      const removed = new AbortController();
-      let looks = 0;
-      const loop = async (call: () => Promise<readonly Stats[]>): Promise<void> => {
-        while (!removed.signal.aborted) {
-          await look(call);
-          looks += 1;
-        }
-      };
-      const loops = Promise.all([loop(listContainers), loop(listContainers), loop(listPods), loop(listPods)]);
-      try {
-        // Those of one pod one by one while they run, the other with all that it has.
-        for (const container of containers.slice(0, containersPerPod)) {
-          await container.remove();
-          gone.add(container.id);
-        }
-        await leaving.remove();
-        for (const id of [leaving.id, ...containers.slice(containersPerPod).map((container) => container.id)])
-          gone.add(id);
-        const before = looks;
-        await eventually(20_000, () => ok(looks >= before + 8));
-      } finally {
-        removed.abort();
-        await loops;
+    const staying = await node.runPod();
+    const leaving = await node.runPod();
+    const containers = await Promise.all(
+      [staying, leaving].flatMap((pod) => Array.from({ length: containersPerPod }, () => scene.runContainer(pod))),
+    );
+    // Writable layers are measured in the background, and then known for good.
+    await eventually(30_000, async () => deepEqual((await listContainers()).flatMap(missingIn), []));
+    const removed = new AbortController();
+    let looks = 0;
+    const loop = async (call: () => Promise<readonly Stats[]>): Promise<void> => {
+      while (!removed.signal.aborted) {
+        await look(call);
+        looks += 1;
       }
-      t.diagnostic(`${looks} lists during ${containersPerPod} removals of containers and one of their pod`);
-      deepEqual(problems, []);
-      await staying.remove();
-      gone.add(staying.id);
+    };
+    const loops = Promise.all([loop(listContainers), loop(listContainers), loop(listPods), loop(listPods)]);
+    try {
+      // Those of one pod one by one while they run, the other with all that it has.
+      for (const container of containers.slice(0, containersPerPod)) {
+        await container.remove();
+        gone.add(container.id);
+      }
+      await leaving.remove();
+      for (const id of [leaving.id, ...containers.slice(containersPerPod).map((container) => container.id)])
+        gone.add(id);
+      const before = looks;
+      await eventually(20_000, () => ok(looks >= before + 8));
+    } finally {
+      removed.abort();
+      await loops;
     }
+    t.diagnostic(`${looks} lists during ${containersPerPod} removals of containers and one of their pod`);
+    deepEqual(problems, []);
+    await staying.remove();
     deepEqual(await node.leftovers(), []);
     deepEqual(await node.leaks(), []);
   },
