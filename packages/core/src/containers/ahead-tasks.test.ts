@@ -94,6 +94,23 @@ test("removal, the end of the pod and new limits take the task back", async (t) 
   await rejects(containers.start(id, signal), { code: Code.FailedPrecondition });
 });
 
+test("the runtime is let finish what is to be taken back", async (t) => {
+  const fixture = await ContainerFixture.open(t);
+  const { containers, services } = fixture;
+  services.troubles.set("create", "slow");
+  const [removed, stopped] = [
+    await containers.create(fixture.request({ name: "removed" }), signal),
+    await containers.create(fixture.request({ name: "stopped" }), signal),
+  ];
+  await begun();
+  const removal = containers.remove(removed, signal);
+  await containers.stopAll(fixture.sandbox.id, signal);
+  await removal;
+  deepEqual(services.calls.toSorted(), [removed, stopped].flatMap((id) => [`create ${id}`, `delete ${id}`]).toSorted());
+  // Both by the shim, since no call was given up.
+  deepEqual([fixture.removed, services.tasks.size], [[], 0]);
+});
+
 test("a task that ends while it waits, or dies with its shim, is no run of the container", async (t) => {
   const fixture = await ContainerFixture.open(t);
   const ended = await createAhead(fixture, "ended");

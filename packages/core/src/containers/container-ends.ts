@@ -21,6 +21,15 @@ const abortable: ReadonlySet<string> = new Set([
   checkpointContainer,
 ]);
 
+/** Which of them call the runtime. */
+const callsRuntime: ReadonlySet<string> = new Set([createTask.name, startContainer.name]);
+
+/**
+ * Milliseconds that a call of the runtime has to come back: usually it takes a tenth of a second, while one that is given up keeps its shim
+ * at work, and everybody waiting who needs the shim.
+ */
+const courtesyMs = 2_000;
+
 /** What ending containers needs. */
 export interface ContainerEndsOptions {
   readonly rows: ContainerRows;
@@ -141,12 +150,24 @@ export class ContainerEnds {
   }
 }
 
-/** Waits for the flow that has the row; one that creates, starts or makes a checkpoint is aborted first. */
+/** Waits for the flow that has the row; one that creates, starts or makes a checkpoint is aborted first, once the runtime had its moment. */
 async function yieldTo(owner: Owner, what: string, signal: AbortSignal): Promise<void> {
   if (abortable.has(owner.flow)) {
+    if (callsRuntime.has(owner.flow) && (await isFreeSoon(owner, signal))) return;
     owner.abort.abort(new StatusError(Code.Canceled, `the container is being ${what}`));
   }
   await waitUntilFree(owner, signal);
+}
+
+async function isFreeSoon(owner: Owner, signal: AbortSignal): Promise<boolean> {
+  const soon = AbortSignal.timeout(courtesyMs);
+  try {
+    await waitUntilFree(owner, AbortSignal.any([signal, soon]));
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
 }
 
 /** Whether there may be a process, or what one leaves. */

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Code, StatusError } from "@crib/errdefs";
 import { Status } from "@crib/wire/task";
@@ -12,8 +14,11 @@ interface FakeTask {
   exitedAt: Date;
 }
 
-/** Calls that a test may make fail or hang. */
-type Trouble = "fail" | "hang";
+/** What a test may make of calls: they fail, take until they are given up, or come back a while later. */
+type Trouble = "fail" | "hang" | "slow";
+
+/** Milliseconds that a slow call takes. */
+const slowMs = 100;
 
 /** One task service for all pods, its tasks in memory. Its process ids are those of this very process. */
 export class FakeTaskServices implements TaskServices {
@@ -67,6 +72,7 @@ export class FakeTaskServices implements TaskServices {
       const trouble = this.troubles.get(name.split(" ")[0] ?? "");
       if (trouble === "fail") throw new StatusError(Code.Internal, `${name}: it fails`);
       if (trouble === "hang") await untilAborted(signal);
+      if (trouble === "slow") await delay(slowMs, undefined, { signal });
     };
     const client = {
       version: 3,
