@@ -47,6 +47,9 @@ export interface ExecsOptions {
 
 const MiB = 1024 * 1024;
 
+/** Milliseconds for a command that has timed out to be killed: on a busy machine, it may not even have been started by then. */
+const lateMs = 10_000;
+
 /** Additional processes in the containers of a daemon. */
 export function createExecs(options: ExecsOptions): Execs {
   return new ExecsOfDaemon(options);
@@ -90,7 +93,7 @@ class ExecsOfDaemon implements Execs {
       const [stdout = nothing, stderr = nothing] = outputs.map((output) => output.take());
       return { stdout, stderr, exitCode };
     } catch (error) {
-      await run.end();
+      await this.#endLate(run);
       throw StatusError.from(limit.aborted ? limit.reason : error, doing);
     } finally {
       for (const output of outputs) output.release();
@@ -180,6 +183,13 @@ class ExecsOfDaemon implements Execs {
       await run.end();
       throw error;
     }
+  }
+
+  /** Who is told that a command took too long shall not find it running. A shim that hangs cannot say when it has ended. */
+  async #endLate(run: ExecRun): Promise<void> {
+    if (!run.isAtShim) return await run.end();
+    using pulse = this.#pulses.watch(run.plan.service);
+    await Promise.race([run.end(lateMs), pulse.lost.catch(() => {})]);
   }
 
   async #exit(run: ExecRun): Promise<number> {

@@ -63,6 +63,24 @@ suite("Execs whose shim, container or daemon ends", needsShim, () => {
     await eventually("the FIFOs are gone", async () => (await fixture.execDirs()).length === 0);
   });
 
+  test("who is told that a command took too long does not find it running, however slow the shim is", async () => {
+    await using fixture = await ContainerFixture.make();
+    const { process: shim } = await fixture.services.of(fixture.sandbox.id, never);
+    process.kill(shim?.pid ?? 0, "SIGSTOP");
+    let isSlow = true;
+    setTimeout(() => {
+      isSlow = false;
+      process.kill(shim?.pid ?? 0, "SIGCONT");
+    }, 2_000);
+    await rejects(fixture.execs().execSync(fixture.id, { ...sleep, timeoutMs: 200 }, never), {
+      code: Code.DeadlineExceeded,
+    });
+    // Only now the shim could begin with it.
+    equal(isSlow, false);
+    equal(await fixture.countOf("sleep 2222"), 0);
+    deepEqual(await fixture.execDirs(), []);
+  });
+
   test("what an earlier daemon ran is ended and its FIFOs removed by the next one", async () => {
     await using fixture = await ContainerFixture.make();
     const former = await fixture.services.of(fixture.sandbox.id, never);

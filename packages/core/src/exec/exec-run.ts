@@ -31,6 +31,7 @@ export class ExecRun {
   readonly exit: Promise<number>;
   readonly #leaving = new AbortController();
   #end: Promise<void> | undefined;
+  #isAtShim = false;
   #hasEnded = false;
 
   /** Begins when it is its turn at the shim. */
@@ -49,6 +50,11 @@ export class ExecRun {
     this.exit.catch(() => {}); // a caller that has left does not look at it any more
   }
 
+  /** The shim was asked to make it; before, there is nothing of it. */
+  get isAtShim(): boolean {
+    return this.#isAtShim;
+  }
+
   /**
    * Kills the process if it runs, deletes it and removes its FIFOs. Settles when that is done, at the latest after
    * `waitMs`: the shim, which waits for output that somebody holds open, and the kernel may take their time in the
@@ -63,6 +69,7 @@ export class ExecRun {
   async #register(): Promise<void> {
     if (this.#end !== undefined) throw new StatusError(Code.Canceled, "its caller has left");
     const { containerId: id, execId, service, process, tty, stdio } = this.plan;
+    this.#isAtShim = true;
     await service.tasks.exec({ id, execId, terminal: tty, spec: process, ...stdio.paths }, this.#leaving.signal);
   }
 
