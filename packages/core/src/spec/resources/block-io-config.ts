@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 
 import { Code, StatusError } from "@crib/errdefs";
+import { parse } from "yaml";
 import { z } from "zod";
 
 /** Configuration written by hand is never this large. */
@@ -36,8 +37,6 @@ export async function readBlockIoConfig(path: string): Promise<Readonly<Record<s
     await using file = await open(path);
     const { size } = await file.stat();
     if (size > maxBytes) throw new StatusError(Code.FailedPrecondition, `${doing}: larger than ${maxBytes} bytes`);
-    // Loaded by those who need it: few nodes have such classes.
-    const { parse } = await import("yaml");
     const found: unknown = parse(await file.readFile("utf8"));
     return config.parse(found).classes;
   } catch (error) {
