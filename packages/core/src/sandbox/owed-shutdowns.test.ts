@@ -21,11 +21,13 @@ function openScene(t: TestContext): {
   /** Configures a controller whose first calls fail. */
   readonly configure: (name: string, failures?: number) => void;
   readonly open: () => OwedShutdowns;
+  readonly warnings: string[];
 } {
   const parent = mkdtempSync(join(tmpdir(), "crib-owed-"));
   t.after(() => rmSync(parent, { recursive: true }));
   const dir = join(parent, "owed");
   const shutDown: string[] = [];
+  const warnings: string[] = [];
   const controllers = new Map<string, SandboxController>();
   const configure = (name: string, failures = 0): void => {
     let left = failures;
@@ -36,12 +38,13 @@ function openScene(t: TestContext): {
     controllers.set(name, { shutdown } as unknown as SandboxController);
   };
   const open = (): OwedShutdowns => {
-    const log = { warn: (): void => {}, info: (): void => {} };
+    const warn = (_fields: object, message: string): void => void warnings.push(message);
+    const log = { warn, info: (): void => {} };
     const owed = new OwedShutdowns({ dir, controllers, retries: createRetries(5, 20), log });
     t.after(() => owed.close());
     return owed;
   };
-  return { dir, shutDown, controllers, configure, open };
+  return { dir, shutDown, controllers, configure, open, warnings };
 }
 
 test("nothing is owed without a note", async (t) => {
@@ -76,6 +79,17 @@ test("one that fails is asked again until it succeeds", async (t) => {
   deepEqual([shutDown, readdirSync(dir)], [[], [a]]);
   for (let rounds = 0; readdirSync(dir).length > 0 && rounds < 200; rounds++) await delay(10);
   deepEqual([shutDown, readdirSync(dir)], [[`vmm ${a}`], []]);
+});
+
+test("a try that is planned is dropped when another has succeeded", async (t) => {
+  const { open, configure, shutDown, warnings } = openScene(t);
+  configure("vmm", 1);
+  const owed = open();
+  await owed.note(a, "vmm");
+  await owed.settle();
+  await owed.settle();
+  await delay(100); // the planned one would have come after 5 ms
+  deepEqual([shutDown, warnings.length], [[`vmm ${a}`], 1]);
 });
 
 test("what a killed daemon was writing is no note", async (t) => {

@@ -86,6 +86,7 @@ export class OwedShutdowns {
       using budget = new Budget("freeing what a controller has of a removed pod", shutdownMs);
       await waitFor(controller.shutdown(id, budget.signal), budget.signal);
       await rm(join(dir, id), { force: true });
+      retries.cancel(id);
       log.info({ sandboxId: id, controller: name }, "controller has freed what it had of a removed pod");
     } catch (reason) {
       const fields = { sandboxId: id, attempts, error: StatusError.from(reason).message };
