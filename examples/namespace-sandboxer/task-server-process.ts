@@ -41,7 +41,7 @@ export class TaskServerProcess {
     const program = join(import.meta.dirname, "task-server.ts");
     const args = [program, "--state-dir", stateDir, "--runtime", runtime, "--sandboxer", sandboxer];
     spawn(process.execPath, args, { detached: true, stdio: ["ignore", "ignore", "inherit"], cwd: "/" }).unref();
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(30_000);
     while (!(await isServed(this.#socket))) await delay(10, undefined, { signal });
   }
 }

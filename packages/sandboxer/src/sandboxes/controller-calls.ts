@@ -1,6 +1,6 @@
-import type { Sandbox, SandboxController, SandboxInstance, SandboxStatus, SandboxTasks } from "../types.ts";
+import type { Sandbox, SandboxController, SandboxInstance, SandboxStatus, SandboxTasks, TaskEndpoint } from "../types.ts";
 import { boundedCall } from "./bounded-call.ts";
-import type { ControllerDeadlines } from "./types.ts";
+import type { ControllerDeadlines, EndpointOf } from "./types.ts";
 
 /**
  * A controller whose calls all come to an end: each has its deadline, those that change something go on when their caller leaves only where that is
@@ -23,6 +23,12 @@ export class ControllerCalls {
   async start(id: string, signal: AbortSignal): Promise<SandboxInstance> {
     const start = (inner: AbortSignal): Promise<SandboxInstance> => this.controller.start(id, inner);
     return await this.#call(`starting sandbox "${id}"`, this.#deadlines.start, start, signal);
+  }
+
+  /** Part of a start: the first sandbox may have to wait for a task server that starts too. */
+  async findTasks(id: string, endpointOf: EndpointOf, signal: AbortSignal): Promise<TaskEndpoint> {
+    const find = (inner: AbortSignal): Promise<TaskEndpoint> => endpointOf(id, inner);
+    return await this.#call(`finding the tasks of sandbox "${id}"`, this.#deadlines.start, find, signal);
   }
 
   async adopt(sandbox: Sandbox, instance: SandboxInstance, signal: AbortSignal): Promise<SandboxStatus> {

@@ -94,7 +94,7 @@ export class HostedSandboxes {
 
   /** Starts what was created. A start that failed is stopped, and can only be shut down. */
   async start(id: string, signal: AbortSignal): Promise<StartedSandbox> {
-    const { controller, log } = this.#options;
+    const { controller, endpointOf, log } = this.#options;
     return await this.#turns.take(id, async () => {
       const hosted = this.#known.get(id, "starting");
       const { phase } = hosted.record;
@@ -104,7 +104,7 @@ export class HostedSandboxes {
       await hosted.save({ phase: "starting" });
       try {
         const instance = await this.#calls.start(id, signal);
-        const endpoint = await this.#endpointOf(id, signal);
+        const endpoint = await this.#calls.findTasks(id, endpointOf, signal);
         await hosted.save({ phase: "started", instance });
         void watchExit(controller, hosted, log);
         return { instance, endpoint };

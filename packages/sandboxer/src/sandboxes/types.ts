@@ -11,7 +11,7 @@ export type SandboxerLog = (
 export interface ControllerDeadlines {
   /** `create`. Default 60,000. */
   readonly create: number;
-  /** `start`. Default 60,000: it may boot a virtual machine. */
+  /** `start`, and then as long for its task service to be there. Default 60,000: it may boot a virtual machine. */
   readonly start: number;
   /** `stop`, on top of the grace it is given. Default 10,000. */
   readonly stop: number;

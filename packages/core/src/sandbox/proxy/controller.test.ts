@@ -2,11 +2,14 @@ import { controllerSuite } from "@crib/sandboxer/testing";
 
 import { ProxyFixture } from "./testing/proxy-fixture.ts";
 
-controllerSuite("proxy, of sandboxes without a process", () => ProxyFixture.make(), {
+/** One of the promises waits for what hangs. */
+const budgets = { other: 2_000, stop: 2_000 };
+
+controllerSuite("proxy, of sandboxes without a process", () => ProxyFixture.make({ budgets }), {
   hasProcess: false,
   withoutPeer: "pending",
 });
-controllerSuite("proxy, of sandboxes with a process", () => ProxyFixture.make({ hasProcess: true }), {
+controllerSuite("proxy, of sandboxes with a process", () => ProxyFixture.make({ hasProcess: true, budgets }), {
   hasProcess: true,
   withoutPeer: "pending",
 });

@@ -86,8 +86,7 @@ suite("a proxy whose sandboxer", { concurrency: 4 }, () => {
   });
 
   test("is looked for by one prober, however many sandboxes wait, and asked a few at a time", async (t) => {
-    // A hundred calls at once take their time where others use the processors.
-    const fixture = await prepare(t, { budgets: { other: 10_000, start: 10_000, stop: 10_000, shutdown: 10_000 } });
+    const fixture = await prepare(t);
     const { controller, fake } = fixture;
     const ids = await Promise.all(Array.from({ length: 100 }, async () => (await fixture.started(t.signal)).id));
     await until("all waits", () => fake.requests("wait").length === 100);
@@ -139,7 +138,7 @@ suite("a proxy whose sandboxer", { concurrency: 4 }, () => {
   });
 
   test("hangs does not hold up the start of the daemon, and its sandboxes are pending", async (t) => {
-    const fixture = await prepare(t);
+    const fixture = await prepare(t, { budgets: { other: 500, stop: 500 } });
     const { fake } = fixture;
     const sandbox = await fixture.sandbox();
     await fixture.controller.create(sandbox, t.signal);
@@ -155,7 +154,7 @@ suite("a proxy whose sandboxer", { concurrency: 4 }, () => {
   });
 
   test("hangs for one sandbox is not lost: only that one is pending", async (t) => {
-    const fixture = await prepare(t, { budgets: { other: 100 } });
+    const fixture = await prepare(t, { budgets: { other: 500 } });
     const { controller, fake } = fixture;
     const [stuck, fine] = [await fixture.started(t.signal), await fixture.started(t.signal)];
     fake.faults.status = ({ sandboxId }, next) => (sandboxId === stuck.id ? hang() : next());

@@ -72,12 +72,13 @@ export class SandboxerLink {
 
   /** Makes a call. `doing` begins the message of its error; an answered error keeps its code. */
   async call<T>(doing: string, timeoutMs: number, signal: AbortSignal, send: SandboxerCall<T>): Promise<T> {
+    const deadline = performance.now() + timeoutMs;
     try {
       const answer = await send(this.#client, { signal, timeoutMs });
       this.#found();
       return answer;
     } catch (reason) {
-      throw this.#failure(doing, reason, signal);
+      throw this.#failure(doing, reason, signal, performance.now() >= deadline);
     }
   }
 
@@ -120,7 +121,8 @@ export class SandboxerLink {
     this.#waits.close();
   }
 
-  #failure(doing: string, reason: unknown, signal: AbortSignal): StatusError {
+  /** `isLate`: our own deadline has passed; a sandboxer may answer the same code of something that it waited for. */
+  #failure(doing: string, reason: unknown, signal: AbortSignal, isLate = false): StatusError {
     const error = StatusError.from(reason);
     if (signal.aborted || this.#closing.signal.aborted) return StatusError.from(error, doing);
     const who = `sandboxer "${this.name}"`;
@@ -134,7 +136,7 @@ export class SandboxerLink {
     if (error.code === Code.Canceled) {
       return new StatusError(Code.Unavailable, `${doing}: ${who} has broken off the call`, { cause: error });
     }
-    const why = error.code === Code.DeadlineExceeded ? " has not answered in time" : `: ${error.message}`;
+    const why = isLate && error.code === Code.DeadlineExceeded ? " has not answered in time" : `: ${error.message}`;
     return new StatusError(error.code, `${doing}: ${who}${why}`, { cause: error });
   }
 

@@ -64,7 +64,7 @@ export class ProxyFixture implements ControllerFixture {
       },
       stateDir: this.dir,
       log: (_, message, fields) => this.log.push({ message, fields }),
-      budgets: { probe: 20, other: 500, start: 500, stop: 500, shutdown: 500, ...this.#options.budgets },
+      budgets: { probe: 20, ...this.#options.budgets },
     });
   }
 
