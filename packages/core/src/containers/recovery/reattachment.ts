@@ -13,6 +13,7 @@ import type { ContainerRows } from "../container-rows.ts";
 import { startError, taskEnd, unknownExit } from "../exits/task-end.ts";
 import { stdioRequest } from "../steps/task.ts";
 import type { ContainerRecord } from "../types.ts";
+import { whyUnreachable } from "../why-unreachable.ts";
 
 /** Milliseconds that re-attaching to the containers of one pod may take; one that hangs must not hold up the others. */
 const adoptMs = 5_000;
@@ -72,7 +73,7 @@ export class Reattachment {
     const pods = new Map<string, ContainerRecord[]>();
     for (const record of containers) {
       if (this.#endOfOtherBoot(record) || this.#isUnreachable(record)) continue;
-      if (!mayRun(record)) continue;
+      if (!mayRun(record) && !this.#isWaiting(record)) continue;
       const siblings = pods.get(record.plan.sandboxId) ?? [];
       pods.set(record.plan.sandboxId, [...siblings, record]);
     }
@@ -92,7 +93,7 @@ export class Reattachment {
 
   /** Its pod waits for its controller, and so does it. */
   #isUnreachable({ plan }: ContainerRecord): boolean {
-    return this.#options.rows.deps.findSandbox(plan.sandboxId)?.unreachable !== undefined;
+    return whyUnreachable(plan, this.#options.rows.deps) !== undefined;
   }
 
   async #takePod(sandboxId: string, records: readonly ContainerRecord[]): Promise<void> {
@@ -117,6 +118,7 @@ export class Reattachment {
     const { rows, life, log } = this.#options;
     const { id, plan } = record;
     try {
+      if (this.#isWaiting(record)) return this.#watch(record, service);
       const { status, pid, exitStatus, exitedAt } = await service.tasks.state(id, "", signal);
       const isRunning = status === Status.RUNNING || status === Status.PAUSED || status === Status.PAUSING;
       if (status === Status.CREATED) return this.#lost(record, "the daemon ended while it was being started");
@@ -129,7 +131,7 @@ export class Reattachment {
         const startedAt = record.facts.startedAt ?? new Date().toISOString();
         await life.settleRunning(id, { startedAt, ...(process && { process }) });
       }
-      if (!this.#isUnreachable(record)) rows.deps.exits.arm(id, service);
+      this.#watch(record, service);
     } catch (reason) {
       if (this.#isUnreachable(record)) return; // left alone meanwhile
       const error = StatusError.from(reason);
@@ -137,6 +139,16 @@ export class Reattachment {
       if (isGone(error)) this.#lost(record, error.message);
       else this.#later(plan.sandboxId, [record]);
     }
+  }
+
+  /** Its task was made ahead by this daemon, and is not started. */
+  #isWaiting({ id }: ContainerRecord): boolean {
+    return this.#options.rows.deps.waiting.has(id);
+  }
+
+  /** It may have been left alone meanwhile. */
+  #watch(record: ContainerRecord, service: TaskService): void {
+    if (!this.#isUnreachable(record)) this.#options.rows.deps.exits.arm(record.id, service);
   }
 
   /** Its last output is in the FIFOs. Where this daemon has had the container before, it copies them still. */
@@ -163,10 +175,16 @@ export class Reattachment {
   }
 
   /** Its shim knows nothing of it, or has died. */
-  #lost({ id, state }: ContainerRecord, why: string): void {
+  #lost(record: ContainerRecord, why: string): void {
+    this.#endLost(record, why).catch(() => {}); // kept with the row, and retried
+  }
+
+  #endLost(record: ContainerRecord, why: string): Promise<void> {
     const { life } = this.#options;
-    const ending = state === "starting" ? life.endWith(id, startError(why)) : life.end(id, { kind: "lost", why });
-    ending.catch(() => {}); // kept with the row, and retried
+    const { id, state } = record;
+    // One that was never started has not run: its start makes another task.
+    if (this.#isWaiting(record)) return life.ahead.takeBack(id);
+    return state === "starting" ? life.endWith(id, startError(why)) : life.end(id, { kind: "lost", why });
   }
 
   /** The shim hangs: the container runs on, and its end shows by its process or when the shim answers. */
@@ -175,7 +193,12 @@ export class Reattachment {
       const { rows, life } = this.#options;
       const left = records
         .flatMap(({ id }) => rows.store.find(id) ?? [])
-        .filter((record) => mayRun(record) && !rows.deps.exits.isArmed(record.id) && !this.#isUnreachable(record));
+        .filter(
+          (record) =>
+            (mayRun(record) || this.#isWaiting(record)) &&
+            !rows.deps.exits.isArmed(record.id) &&
+            !this.#isUnreachable(record),
+        );
       // A flow that has the row may end without the container having ended: somebody must watch it then.
       const owned = left.filter(({ id }) => life.owners.find(id) !== undefined);
       if (owned.length > 0) this.#later(sandboxId, owned);

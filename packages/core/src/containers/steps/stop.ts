@@ -6,6 +6,7 @@ import { killCgroup } from "@crib/linux";
 import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
 import { killedEnd } from "../exits/task-end.ts";
 import type { ContainerFacts } from "../types.ts";
+import { whyUnreachable } from "../why-unreachable.ts";
 import type { ContainerStepContext } from "./types.ts";
 
 /** What a shim has for a signal, and for telling of a kill: one that hangs must not hold up the end. */
@@ -50,9 +51,8 @@ export async function kill(context: ContainerStepContext): Promise<void> {
   deps.exits.settle(id, killedEnd());
 }
 
-/** A container of a pod whose controller is not configured any more: nobody can be asked, or tells of its end. */
 function isQuarantined({ plan, deps }: ContainerStepContext): boolean {
-  return deps.findSandbox(plan.sandboxId)?.unreachable !== undefined;
+  return whyUnreachable(plan, deps) !== undefined;
 }
 
 async function isKilledByShim(context: ContainerStepContext): Promise<boolean> {

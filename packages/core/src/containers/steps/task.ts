@@ -7,6 +7,7 @@ import type { SandboxRecord } from "../../sandbox/types.ts";
 import { isRuncRuntime, packRuntimeOptions, taskProcess, type TaskService } from "../../tasks/index.ts";
 import type { RuntimeOptionValues } from "../../tasks/types.ts";
 import type { ContainerFacts, ContainerPlan } from "../types.ts";
+import { whyUnreachable } from "../why-unreachable.ts";
 import { sandboxOf } from "./snapshot.ts";
 import { targetOf } from "./spec.ts";
 import type { ContainerStepContext, WaitingTask } from "./types.ts";
@@ -54,9 +55,10 @@ export async function makeTask(context: ContainerStepContext): Promise<Partial<C
 
 /** The same ahead of the start. Should the process end while it waits, that is told at once. */
 export async function makeTaskAhead(context: ContainerStepContext): Promise<void> {
-  const { id, deps } = context;
+  const { id, plan, deps } = context;
   const { task, service } = await callCreate(context);
-  deps.exits.arm(id, service);
+  // Left alone meanwhile, it waits for its pod's controller, and is watched when that is back.
+  if (whyUnreachable(plan, deps) === undefined) deps.exits.arm(id, service);
   deps.waiting.set(id, task);
 }
 
@@ -97,6 +99,9 @@ export async function startTask({
   midpoint,
 }: ContainerStepContext): Promise<Partial<ContainerFacts>> {
   const service: TaskService = await deps.services.of(plan.sandboxId, signal);
+  // A watch over a connection that was closed meanwhile would take the container for lost.
+  const why = whyUnreachable(plan, deps);
+  if (why !== undefined) throw new StatusError(Code.FailedPrecondition, `starting container "${id}": ${why}`);
   deps.exits.arm(id, service);
   // Taken before, so that no end can be earlier.
   const startedAt = new Date().toISOString();

@@ -20,6 +20,12 @@ type Trouble = "fail" | "hang" | "slow";
 /** Milliseconds that a slow call takes. */
 const slowMs = 100;
 
+/** One connection: when it is lost, so is every call over it. */
+interface Connection {
+  readonly lost: PromiseWithResolvers<StatusError>;
+  isLost: boolean;
+}
+
 /** One task service for all pods, its tasks in memory. Its process ids are those of this very process. */
 export class FakeTaskServices implements TaskServices {
   readonly tasks: Map<string, FakeTask> = new Map();
@@ -29,22 +35,35 @@ export class FakeTaskServices implements TaskServices {
   readonly troubles: Map<string, Trouble> = new Map();
   /** What signal 15 does. Default: the task ends with 143. */
   onTerm: (id: string) => void = (id) => this.exit(id, 143);
-  #lost = Promise.withResolvers<StatusError>();
+  /** Told of each call that is about to be answered, `find` for that of the service: what it does happens in the very turn of the answer. */
+  onAnswer: (call: string) => void = () => {};
+  /** Set: the pod's controller is not configured any more. */
+  isGone = false;
+  #connection = connection();
   #isDead = false;
 
   async of(sandboxId: string): Promise<TaskService> {
     if (this.#isDead) throw new StatusError(Code.NotFound, `sandbox "${sandboxId}": its shim has died`);
+    if (this.isGone) throw new StatusError(Code.FailedPrecondition, `sandbox "${sandboxId}": its controller is gone`);
+    const current = this.#connection;
+    this.onAnswer("find");
     return {
       sandboxId,
       endpoint: { protocol: "ttrpc", address: "unix:///nowhere", version: 3 },
-      tasks: this.#client(),
-      closed: this.#lost.promise,
+      tasks: this.#client(current),
+      closed: current.lost.promise,
     };
   }
 
   forget(): void {}
-  disconnect(): void {}
   close(): void {}
+
+  /** The next service is over another connection. */
+  disconnect(): void {
+    this.#connection.isLost = true;
+    this.#connection.lost.resolve(new StatusError(Code.Unavailable, "connection closed"));
+    this.#connection = connection();
+  }
 
   /** The task's process ends. */
   exit(id: string, exitStatus: number, exitedAt: Date = new Date()): void {
@@ -58,16 +77,18 @@ export class FakeTaskServices implements TaskServices {
   die(): void {
     this.#isDead = true;
     this.tasks.clear();
-    this.#lost.resolve(new StatusError(Code.Unavailable, "connection lost"));
+    this.#connection.isLost = true;
+    this.#connection.lost.resolve(new StatusError(Code.Unavailable, "connection lost"));
   }
 
-  #client(): TaskClient {
+  #client(over: Connection): TaskClient {
     const get = (id: string): FakeTask => {
       const task = this.tasks.get(id);
       if (task) return task;
       throw new StatusError(Code.NotFound, `container "${id}" not created`);
     };
     const call = async (name: string, id: string, signal: AbortSignal): Promise<void> => {
+      if (over.isLost) throw await over.lost.promise;
       this.calls.push(`${name} ${id}`);
       const trouble = this.troubles.get(name.split(" ")[0] ?? "");
       if (trouble === "fail") throw new StatusError(Code.Internal, `${name}: it fails`);
@@ -81,11 +102,13 @@ export class FakeTaskServices implements TaskServices {
         await call("create", id, signal);
         const ended = Promise.withResolvers<void>();
         this.tasks.set(id, { status: Status.CREATED, ended, exitStatus: 0, exitedAt: new Date(0) });
+        this.onAnswer(`create ${id}`);
         return process.pid;
       },
       start: async (id: string, _execId: string, signal: AbortSignal): Promise<number> => {
         await call("start", id, signal);
         get(id).status = Status.RUNNING;
+        this.onAnswer(`start ${id}`);
         return process.pid;
       },
       kill: async (
@@ -101,7 +124,7 @@ export class FakeTaskServices implements TaskServices {
         const task = get(id);
         await Promise.race([
           task.ended.promise,
-          this.#lost.promise.then((error) => Promise.reject(error)),
+          over.lost.promise.then((error) => Promise.reject(error)),
           untilAborted(signal),
         ]);
         return { exitStatus: task.exitStatus, exitedAt: timestampFromDate(task.exitedAt) };
@@ -124,6 +147,10 @@ export class FakeTaskServices implements TaskServices {
     // The flows of containers use these calls only.
     return client as unknown as TaskClient;
   }
+}
+
+function connection(): Connection {
+  return { lost: Promise.withResolvers(), isLost: false };
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {
