@@ -217,9 +217,17 @@ class Proxied implements ProxyController {
     this.#pods.delete(id);
   }
 
+  retire(): void {
+    this.#leave(new StatusError(Code.Unavailable, `sandboxer "${this.#link.name}" is not configured any more`));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { leaving } of this.#pods.all()) leaving.abort(new StatusError(Code.Canceled, "the daemon ends"));
-    this.#link.close();
+    this.#leave(new StatusError(Code.Canceled, "the daemon ends"));
+  }
+
+  #leave(reason: StatusError): void {
+    for (const { leaving } of this.#pods.all()) leaving.abort(reason);
+    this.#link.close(reason);
   }
 
   async #start(pod: ProxiedPod, signal: AbortSignal): Promise<SandboxInstance> {

@@ -73,8 +73,9 @@ export class SandboxerLink {
   /** Makes a call. `doing` begins the message of its error; an answered error keeps its code. */
   async call<T>(doing: string, timeoutMs: number, signal: AbortSignal, send: SandboxerCall<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs;
+    const held = AbortSignal.any([signal, this.#closing.signal]);
     try {
-      const answer = await send(this.#client, { signal, timeoutMs });
+      const answer = await send(this.#client, { signal: held, timeoutMs });
       this.#found();
       return answer;
     } catch (reason) {
@@ -115,8 +116,9 @@ export class SandboxerLink {
     }
   }
 
-  close(): void {
-    this.#closing.abort(new StatusError(Code.Canceled, "the daemon ends"));
+  /** Closes the connections; every call, in flight or made later, fails with that code and text. The first reason counts. */
+  close(reason: StatusError): void {
+    this.#closing.abort(reason);
     this.#channel.close();
     this.#waits.close();
   }
@@ -124,7 +126,8 @@ export class SandboxerLink {
   /** `isLate`: our own deadline has passed; a sandboxer may answer the same code of something that it waited for. */
   #failure(doing: string, reason: unknown, signal: AbortSignal, isLate = false): StatusError {
     const error = StatusError.from(reason);
-    if (signal.aborted || this.#closing.signal.aborted) return StatusError.from(error, doing);
+    if (signal.aborted) return StatusError.from(error, doing);
+    if (this.#closing.signal.aborted) return StatusError.from(this.#closing.signal.reason, doing);
     const who = `sandboxer "${this.name}"`;
     if (isConnectionError(error)) {
       const { since } = this.#lose(sayUnreachable(error));
@@ -173,6 +176,7 @@ export class SandboxerLink {
     this.#isSuspected = true;
     this.greet(this.#closing.signal)
       .catch((reason: unknown) => {
+        if (this.#closing.signal.aborted) return;
         if (hasCode(reason, Code.DeadlineExceeded)) this.#lose("it does not answer");
         if (hasCode(reason, Code.Unavailable)) this.#lose((reason as Error).message);
       })

@@ -79,4 +79,6 @@ export interface ProxyController extends SandboxController, AsyncDisposable {
    * cannot be used: Unavailable, DeadlineExceeded, or FailedPrecondition when what listens there is no sandboxer.
    */
   probe(signal: AbortSignal): Promise<string>;
+  /** Disposes of it while the daemon goes on without it: calls in flight, and later ones, fail with Unavailable and say so. Idempotent. */
+  retire(): void;
 }

@@ -54,7 +54,7 @@ export class Controllers implements AsyncDisposable {
     this.#sandboxers.set(name, config);
     this.#proxies.set(name, proxy);
     this.#all.set(name, proxy);
-    if (before) this.#close(name, before);
+    before?.retire();
   }
 
   /** Closes that of a sandboxer; no pod may use it any more, but those that are kept without it. */
@@ -64,7 +64,7 @@ export class Controllers implements AsyncDisposable {
     this.#sandboxers.delete(name);
     this.#proxies.delete(name);
     this.#all.delete(name);
-    this.#close(name, proxy);
+    proxy.retire();
   }
 
   /**
@@ -89,15 +89,5 @@ export class Controllers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
-  }
-
-  #close(name: string, proxy: ProxyController): void {
-    const close = async (): Promise<void> => {
-      await using _ = proxy;
-    };
-    close().catch((reason: unknown) => {
-      const error = StatusError.from(reason).message;
-      this.#options.log("warn", "connection to a sandboxer is not closed well", { sandboxer: name, error });
-    });
   }
 }

@@ -46,7 +46,7 @@ export class ExampleFixture implements ControllerFixture {
       },
       stateDir: this.dir,
       log: () => {},
-      budgets: { probe: 20, other: 1_000 },
+      budgets: { probe: 20 },
     });
   }
 
@@ -72,7 +72,7 @@ export class ExampleFixture implements ControllerFixture {
     const found = pid > 0 ? processIdentity(pid) : undefined;
     if (!found) return void (await client.stop({ sandboxId: id }));
     signalProcess(found, "SIGKILL");
-    await waitProcessGone(found, { timeoutMs: 5_000 });
+    await waitProcessGone(found, { timeoutMs: 60_000 });
   }
 
   async leftovers(sandbox: Sandbox): Promise<readonly string[]> {

@@ -35,7 +35,7 @@ export class ExampleSandboxer implements AsyncDisposable {
     this.dir = dir;
     this.address = join(dir, "sandboxer.sock");
     this.#channel = openChannel(this.address, 20);
-    this.client = grpcServiceClient(Controller, this.#channel, { timeoutMs: 5_000 });
+    this.client = grpcServiceClient(Controller, this.#channel, { timeoutMs: 60_000 });
   }
 
   /** Starts it, and waits until it answers. */
@@ -44,7 +44,7 @@ export class ExampleSandboxer implements AsyncDisposable {
     this.#process = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
     this.#process.stderr?.on("data", (chunk) => (said += String(chunk)));
-    const end = performance.now() + 20_000;
+    const end = performance.now() + 60_000;
     while (!(await this.#answers())) {
       if (performance.now() > end || this.#process.exitCode !== null) {
         throw new StatusError(Code.Unavailable, `the example does not serve: ${said}`);
@@ -76,7 +76,7 @@ export class ExampleSandboxer implements AsyncDisposable {
 
   async #answers(): Promise<boolean> {
     try {
-      await this.client.status({ sandboxId: "0".repeat(64) }, { timeoutMs: 500 });
+      await this.client.status({ sandboxId: "0".repeat(64) }, { timeoutMs: 5_000 });
       return true;
     } catch (reason) {
       return (reason as StatusError).code === Code.NotFound;
