@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, StatusError } from "@crib/errdefs";
@@ -109,6 +110,23 @@ test("a controller that hangs, deaf or not, holds up neither its caller nor othe
     await client.shutdown({ sandboxId });
     await client.create({ sandboxId });
   }
+});
+
+test("a start waits for its task service as long as for the start itself, and says what it waited for", async (t) => {
+  const { client, fake } = await serveFake(t, { deadlines: { other: 50 } });
+  const endpoint = fake.endpoint.bind(fake);
+  fake.endpoint = async (id, signal) => {
+    await delay(250, undefined, { signal });
+    return await endpoint(id, signal);
+  };
+  await client.create({ sandboxId });
+  equal((await client.start({ sandboxId })).address, "ttrpc+vsock://3:1024");
+  fake.make("endpoint", new StatusError(Code.DeadlineExceeded, "its task server is not there"));
+  await client.create({ sandboxId: "b" });
+  await rejects(client.start({ sandboxId: "b" }), {
+    code: Code.DeadlineExceeded,
+    message: "its task server is not there",
+  });
 });
 
 test("a client that leaves aborts Create, and its sandbox is gone", async (t) => {

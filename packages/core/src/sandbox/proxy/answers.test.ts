@@ -2,12 +2,13 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code } from "@crib/errdefs";
+import { Code, StatusError } from "@crib/errdefs";
 import { parseSandbox } from "@crib/sandboxer";
 import { cgroupsV1 } from "@crib/wire/cgroups";
 import { RuncOptionsSchema } from "@crib/wire/options";
 
 import { createProxyController } from "./controller.ts";
+import { hang } from "./testing/fake-sandboxer.ts";
 import { ProxyFixture, type ProxyFixtureOptions } from "./testing/proxy-fixture.ts";
 
 interface Garbage {
@@ -182,6 +183,26 @@ suite("a proxy and its sandboxer", { concurrency: 4 }, () => {
     });
     fake.faults.metrics = async () => ({ metrics: { data: { typeUrl: "x/Pigeons", value: data.value } } });
     await rejects(controller.metrics(id, t.signal), { code: Code.Internal, message: /metrics of type "Pigeons"/ });
+  });
+
+  test("a DeadlineExceeded that the sandboxer answers keeps its words; one of crib's own says that it has not answered", async (t) => {
+    const fixture = await prepare(t, { budgets: { stop: 200 } });
+    const { controller, fake } = fixture;
+    const waited = "its task server is not there";
+    fake.faults = { start: () => Promise.reject(new StatusError(Code.DeadlineExceeded, waited)), stop: hang };
+    const sandbox = await fixture.sandbox();
+    const { id } = sandbox;
+    await controller.create(sandbox, t.signal);
+    await rejects(controller.start(id, t.signal), {
+      code: Code.DeadlineExceeded,
+      message: `starting sandbox "${id}": sandboxer "fake": ${waited}`,
+    });
+    await rejects(controller.stop(id, { graceMs: 0 }, t.signal), {
+      code: Code.DeadlineExceeded,
+      message: `stopping sandbox "${id}": sandboxer "fake" has not answered in time`,
+    });
+    fake.faults = {};
+    await controller.shutdown(id, t.signal);
   });
 
   test("the handshake says what answers, or why nothing of use does", async (t) => {

@@ -14,6 +14,9 @@ import { WaitChannels } from "./wait-channels.ts";
 /** An id that no sandbox has. */
 const nobody = "0".repeat(64);
 
+/** Milliseconds by which a deadline may seem to come early: clocks are read in whole ones, and the sandboxer is told of it too. */
+const earlyMs = 10;
+
 /** A call to a sandboxer, over the client with these options. */
 export type SandboxerCall<T> = (client: ServiceClient<typeof Controller>, options: CallOptions) => Promise<T>;
 
@@ -79,7 +82,7 @@ export class SandboxerLink {
       this.#found();
       return answer;
     } catch (reason) {
-      throw this.#failure(doing, reason, signal, performance.now() >= deadline);
+      throw this.#failure(doing, reason, signal, performance.now() >= deadline - earlyMs);
     }
   }
 
