@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -7,7 +7,7 @@ import { create } from "@bufbuild/protobuf";
 import { toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code } from "@crib/errdefs";
-import { readProcess } from "@crib/linux";
+import { readProcess, umountTree } from "@crib/linux";
 import { RuncOptionsSchema } from "@crib/wire/options";
 import { ConnectRequestSchema, CreateTaskRequestSchema, Status, WaitRequestSchema } from "@crib/wire/task";
 
@@ -65,6 +65,23 @@ test("a container that was never started is ended by its deletion", needsRunc, a
   const runc = RuncFixture.open(t);
   await runc.create("a");
   equal((await runc.delete("a")).exitStatus, 137);
+  deepEqual(await runc.leftovers(), []);
+});
+
+test("a task that has ended and whose bundle is gone is deleted, and no other", needsRunc, async (t) => {
+  const runc = RuncFixture.open(t);
+  const removeBundle = (id: string): void => rmSync(join(runc.directory, "bundles", id), { recursive: true });
+  for (const id of ["removed", "ended", "runs"]) await runc.run(id);
+  for (const id of ["removed", "ended"]) await runc.kill(id, 9);
+  await umountTree(join(runc.directory, "bundles/removed"));
+  removeBundle("removed");
+  await until("the removed one is deleted", () => runc.tasks.size === 2);
+  equal((await runc.delete("ended")).exitStatus, 137);
+  equal((await runc.state("runs")).status, Status.RUNNING);
+  await runc.kill("runs", 9);
+  await umountTree(join(runc.directory, "bundles/runs"));
+  removeBundle("runs");
+  await until("its end is noticed, too", () => runc.tasks.size === 0);
   deepEqual(await runc.leftovers(), []);
 });
 

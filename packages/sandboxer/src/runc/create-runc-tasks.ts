@@ -11,6 +11,7 @@ import { taskMetrics } from "./metrics/task-metrics.ts";
 import { type ResolvedOptions, resolveOptions } from "./resolve-options.ts";
 import { consoleDirectory } from "./runtime/runtime-settings.ts";
 import { createTask } from "./tasks/create-task.ts";
+import { deleteAbandoned } from "./tasks/delete-abandoned.ts";
 import { listPids } from "./tasks/list-pids.ts";
 import { OomWatch } from "./tasks/oom-watch.ts";
 import { type ProcessExit, statusOf } from "./tasks/process-state.ts";
@@ -30,7 +31,8 @@ type Answer<Name extends keyof TaskApi> = ReturnType<TaskApi[Name]>;
 /**
  * containerd's task service on an OCI runtime (runc, crun), for any number of containers in this process: what containerd's runc shim
  * does, without its process for each pod. The process becomes a child subreaper, the parent of all containers; containers outlive it,
- * and `cleanUpRuncTask` removes such. For the main thread. Errors: `TaskApi`'s codes; what the runtime says is Unknown and worded
+ * and `cleanUpRuncTask` removes such. A task that has ended and whose bundle is gone is deleted unasked: its container was removed while
+ * the service could not be reached. For the main thread. Errors: `TaskApi`'s codes; what the runtime says is Unknown and worded
  * "OCI runtime create failed: ...".
  */
 export function createRuncTasks(options: RuncTasksOptions): RuncTasks {
@@ -75,6 +77,8 @@ class TasksOfRuntime implements RuncTasks {
       this.#tasks.set(id, task);
       if (task.parts.cgroup !== undefined) this.#oom?.add(id, task.parts.cgroup);
       void this.#announce(task.parts.init, id, "");
+      const isKept = (): boolean => this.#tasks.get(id) === task;
+      void deleteAbandoned(task, { isKept, remove: () => this.#delete(task), log: this.#options.log });
       return { pid: task.parts.init.pid };
     } finally {
       this.#creating.delete(id);
@@ -105,12 +109,7 @@ class TasksOfRuntime implements RuncTasks {
   async delete({ id, execId }: Request<"delete">): Answer<"delete"> {
     const task = this.#get(id);
     const { pid } = task.process(execId);
-    if (execId !== "") return { pid, ...exitFields(await task.deleteExec(execId)) };
-    // The count goes with the container.
-    await this.#oom?.check(id);
-    const exit = await task.delete();
-    this.#oom?.remove(id);
-    this.#tasks.delete(id);
+    const exit = execId === "" ? await this.#delete(task) : await task.deleteExec(execId);
     return { pid, ...exitFields(exit) };
   }
 
@@ -205,6 +204,15 @@ class TasksOfRuntime implements RuncTasks {
     const task = this.#tasks.get(id);
     if (task !== undefined) return task;
     throw new StatusError(Code.NotFound, `task "${id}": container not created`);
+  }
+
+  async #delete(task: RuncTask): Promise<ProcessExit> {
+    // The count goes with the container.
+    await this.#oom?.check(task.id);
+    const exit = await task.delete();
+    this.#oom?.remove(task.id);
+    this.#tasks.delete(task.id);
+    return exit;
   }
 
   async #announce(process: TaskProcess, id: string, execId: string): Promise<void> {
