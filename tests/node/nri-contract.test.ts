@@ -68,10 +68,8 @@ function refusing(...events: readonly (keyof StubHandlers)[]): StubHandlers {
 }
 
 test("the contract of NRI", needsRoot, async (t) => {
-  // Long limits: what is held is held by the test, and a machine under load is no late plugin.
-  const limits = { request_timeout: "60s", synchronize_timeout: "60s" };
   const scene = await startContainerNode(t, {
-    config: () => ({ nri: limits, runtimes: { plain: { prestart: false } } }),
+    config: () => ({ runtimes: { plain: { prestart: false } } }),
   });
   const { node } = scene;
   const { runtime } = node.cri;

@@ -35,6 +35,10 @@ export function writeNodeConfig(
     containers: more.containers,
     streaming: more.streaming,
     nri: {
+      // Plugins run in the tests' own processes: one that is late because the machine is busy is not to be dropped.
+      registration_timeout: "60s",
+      request_timeout: "60s",
+      synchronize_timeout: "60s",
       plugin_dir: join(lane.dir, "nri", "plugins"),
       plugin_config_dir: join(lane.dir, "nri", "conf.d"),
       ...more.nri,
