@@ -127,7 +127,7 @@ test("a detached container is listed, reached, stopped and removed by names", ne
     ["db", "web"],
   );
   equal(listed[1]?.id, podId);
-  equal(await crib.prints(["logs", "web"]), "started\n");
+  await eventually(10_000, async () => equal(await crib.prints(["logs", "web"]), "started\n"));
   match(await crib.prints(["logs", "-t", "web/main"]), /^\d{4}-\d\d-\d\dT\S+ started\n$/);
   const executed = await crib(["exec", "-i", "web", "sh", "-c", "cat; echo err >&2; exit 3"], "in");
   deepEqual(executed, { exitCode: 3, stdout: "in", stderr: "err\n" });
@@ -194,7 +194,8 @@ test("ports are published and forwarded", needsRoot, async (t) => {
     free.once("listening", () => resolve((free.address() as { readonly port: number }).port)),
   );
   free.close();
-  const serve = "while :; do echo hello | nc -l -p 8000; done";
+  // It ends when it is told to, also in the middle of waiting for a client.
+  const serve = "trap 'exit 0' TERM; while :; do echo hello | nc -l -p 8000 & wait; done";
   await crib.prints(["run", "-d", "--name", "web", "-p", `127.0.0.1:${port}:8000`, busybox, "sh", "-c", serve]);
   match(JSON.stringify((await scene.node.list()).size), /^1$/);
   const forward = crib.start(["port-forward", "web", ":8000"]);

@@ -1,12 +1,12 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 import { ContainerState } from "@crib/wire/cri";
 
-import { eventually } from "../support/eventually.ts";
+import { eventually, pause } from "../support/eventually.ts";
 import { busyboxImage } from "../support/images/busybox.ts";
 import { startImageNode } from "../support/images/image-node.ts";
 import { isRunning } from "../support/is-running.ts";
@@ -24,7 +24,7 @@ async function startScene(t: TestContext): Promise<{ readonly node: Node; readon
   return { node, image };
 }
 
-const sleeper = "trap 'echo asked; exit 3' TERM; while :; do sleep 0.1; done";
+const sleeper = "trap 'echo asked; exit 3' TERM; echo ready; while :; do sleep 0.1; done";
 
 interface Scene {
   readonly node: Node;
@@ -61,8 +61,8 @@ async function statusOf({ node }: Scene, containerId: string) {
   return { ...status, pid: (JSON.parse(info["info"] ?? "{}") as { readonly pid: number }).pid };
 }
 
-async function untilExited(scene: Scene, containerId: string, withinMs = 10_000) {
-  return await eventually(withinMs, async () => {
+async function untilExited(scene: Scene, containerId: string) {
+  return await eventually(10_000, async () => {
     const status = await statusOf(scene, containerId);
     equal(status.state, CONTAINER_EXITED);
     return status;
@@ -71,6 +71,11 @@ async function untilExited(scene: Scene, containerId: string, withinMs = 10_000)
 
 function logOf(pod: Pod, name: string): string {
   return readFileSync(join(pod.config.logDirectory ?? "", `${name}.log`), "utf8");
+}
+
+/** Waits until a container has said that it is ready. */
+function untilReady(pod: Pod, name: string): Promise<void> {
+  return eventually(10_000, () => match(logOf(pod, name), /ready/));
 }
 
 function isAlive(pid: number): boolean {
@@ -101,15 +106,18 @@ test("a stop asks once, waits, kills, and a shorter one shortens it", needsRoot,
   const { runtime } = scene.node.cri;
   const pod = await scene.node.runPod();
   const polite = await run(scene, pod, "polite", sleeper);
-  await eventually(5_000, async () => equal((await statusOf(scene, polite)).state, CONTAINER_RUNNING));
+  equal((await statusOf(scene, polite)).state, CONTAINER_RUNNING);
+  // A first process that has not said yet what it does with a signal is not told of it.
+  await untilReady(pod, "polite");
   await runtime.stopContainer({ containerId: polite, timeout: 30n });
   const asked = await statusOf(scene, polite);
   deepEqual([asked.state, asked.exitCode], [CONTAINER_EXITED, 3]);
   match(logOf(pod, "polite"), /asked/);
 
-  const deaf = await run(scene, pod, "deaf", "trap 'echo heard' TERM; while :; do sleep 0.1; done");
+  const deaf = await run(scene, pod, "deaf", "trap 'echo heard' TERM; echo ready; while :; do sleep 0.1; done");
+  await untilReady(pod, "deaf");
   const long = runtime.stopContainer({ containerId: deaf, timeout: 600n });
-  await eventually(5_000, async () => match(logOf(pod, "deaf"), /heard/));
+  await eventually(10_000, async () => match(logOf(pod, "deaf"), /heard/));
   await runtime.stopContainer({ containerId: deaf, timeout: 1n });
   await long;
   const killed = await statusOf(scene, deaf);
@@ -135,23 +143,25 @@ test("containers outlive the daemon, and ends that nobody saw are told exactly",
   const { node } = scene;
   const pod = await node.runPod();
   const stays = await run(scene, pod, "stays", "while :; do echo tick; sleep 0.1; done");
-  const ends = await run(scene, pod, "ends", "sleep 0.5; exit 42");
+  const ends = await run(scene, pod, "ends", "while [ ! -e /over ]; do sleep 0.05; done; exit 42");
   const { pid } = await statusOf(scene, stays);
   const { pid: endingPid } = await statusOf(scene, ends);
   const stop = node.cri.runtime.stopContainer({ containerId: await run(scene, pod, "asked", sleeper), timeout: 2n });
   stop.catch(() => {}); // its daemon is killed
   await node.kill();
+  writeFileSync(`/proc/${endingPid}/root/over`, "");
   await eventually(10_000, () => equal(isRunning(endingPid), false));
-  const goneAt = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  // Its shim may take a moment to see it.
+  await pause(1_000);
+  const restartedAt = Date.now();
   await node.restart();
   const status = await statusOf(scene, stays);
   deepEqual([status.state, status.pid], [CONTAINER_RUNNING, pid]);
   const ended = await untilExited(scene, ends);
   deepEqual([ended.exitCode, ended.reason], [42, "Error"]);
-  ok(Number(ended.finishedAt / 1_000_000n) < goneAt + 500, "the end is not the time of the restart");
+  ok(Number(ended.finishedAt / 1_000_000n) < restartedAt, "the end is not the time of the restart");
   const before = logOf(pod, "stays").length;
-  await eventually(5_000, async () => ok(logOf(pod, "stays").length > before));
+  await eventually(10_000, async () => ok(logOf(pod, "stays").length > before));
   await node.cri.runtime.stopContainer({ containerId: stays, timeout: 0n });
   deepEqual((await statusOf(scene, stays)).exitCode, 137);
 });
@@ -168,7 +178,7 @@ test("the death of a shim ends its containers for good, and the pod gets another
   };
   process.kill(shim.pid, "SIGKILL");
   for (const id of [first, second]) {
-    const { exitCode, reason, message } = await untilExited(scene, id, 3_000);
+    const { exitCode, reason, message } = await untilExited(scene, id);
     deepEqual([exitCode, reason], [137, "Error"]);
     match(message, /shim/);
   }

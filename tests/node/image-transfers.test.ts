@@ -50,14 +50,14 @@ test("a pull that nobody waits for any more ends, and the next goes on where it 
   const name = serve(image);
   registry.script({ path: big.digest, times: 1 }, serveWith({ stopAfter: 1_000_000, stop: "stall" }));
   const leave = new AbortController();
-  const pulls = [images.pull(name, { signal: leave.signal }), images.pull(name, { timeoutMs: 6_000 })];
+  const pulls = [images.pull(name, { signal: leave.signal }), images.pull(name, { timeoutMs: 3_000 })];
   for (const pull of pulls) pull.catch(() => {});
-  await eventually(5_000, () => equal(registry.requestsFor(big.digest).length, 1));
+  await eventually(10_000, () => equal(registry.requestsFor(big.digest).length, 1));
   leave.abort();
   await rejects(pulls[0] ?? Promise.resolve(), { code: Code.Canceled });
   // The other one still waits for it, until its deadline.
   await rejects(pulls[1] ?? Promise.resolve(), { code: Code.DeadlineExceeded });
-  await eventually(5_000, () =>
+  await eventually(10_000, () =>
     deepEqual(
       storeContents(node).filter((line) => line.startsWith("pulls")),
       [],
@@ -79,7 +79,7 @@ test("after a SIGKILL in mid transfer the next pull goes on where it was", needs
   registry.script({ path: big.digest, times: 1 }, serveWith({ stopAfter: 1_000_000, stop: "stall" }));
   const pull = images.pull(name);
   pull.catch(() => {});
-  await eventually(5_000, () => equal(registry.requestsFor(big.digest).length, 1));
+  await eventually(10_000, () => equal(registry.requestsFor(big.digest).length, 1));
   const partial = join(node.root, "content/ingest", big.digest.replace(":", "-"));
   await eventually(10_000, () => ok(statSync(partial).size > 0));
   await node.restart();
@@ -100,7 +100,7 @@ test("a registry that says nothing holds up no other pull", needsRoot, async (t)
     for (const digest of one.blobs.keys()) registry.script({ path: digest }, silence);
     await rejects(images.pull(name, { signal: leave.signal }));
   });
-  await eventually(5_000, () => ok(registry.requests.length >= 20));
+  await eventually(10_000, () => ok(registry.requests.length >= 20));
   const started = performance.now();
   equal(await images.pull(serve(image)), image.id);
   ok(performance.now() - started < 40_000, "the good pull waited for the others");

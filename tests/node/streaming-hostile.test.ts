@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 
@@ -42,7 +43,7 @@ const attacks: Readonly<Record<string, () => Promise<Buffer> | Buffer>> = {
 };
 
 test("hostile clients of the streaming port", needsRoot, async (t) => {
-  const config = () => ({ streaming: { creation_timeout: "2s" } });
+  const config = () => ({ streaming: { creation_timeout: "30s" } });
   const scene = await startContainerNode(t, { config });
   const { node } = scene;
   const pod = await node.runPod();
@@ -113,7 +114,7 @@ test("hostile clients of the streaming port", needsRoot, async (t) => {
       t.diagnostic(`${growth} MiB more at the peak; a command meanwhile: ${took} ms`);
       ok(growth < 100, `${growth} MiB`);
       // Nobody may take more than 10 s for the head of a request.
-      equal(await Promise.race([Promise.all(ends).then(() => "closed"), pause(40_000)]), "closed");
+      equal(await Promise.race([Promise.all(ends).then(() => "closed"), pause(60_000)]), "closed");
     } finally {
       clearInterval(drip);
       for (const socket of sockets) socket.destroy();
@@ -121,17 +122,6 @@ test("hostile clients of the streaming port", needsRoot, async (t) => {
     await eventually(10_000, () =>
       ok(processUse(node.daemon.pid).fds <= before.fds + 2, openFiles(node.daemon.pid).join("\n")),
     );
-  });
-
-  await t.test("a client that opens too few streams is dropped after its time", async () => {
-    for (const url of [await execUrl(node, container, ["true"]), await attachUrl(node, container)]) {
-      using client = await requestRaw(url, spdyHeaders);
-      const began = performance.now();
-      await client.rest;
-      ok(performance.now() - began >= 1_500);
-    }
-    using forward = await requestRaw(await portForwardUrl(node, pod), spdyHeaders);
-    match(forward.answer, /^HTTP\/1\.1 403 /);
   });
 
   await t.test("clients that vanish leave nothing (CVE-2022-23471, CVE-2025-64329)", async (t) => {
@@ -149,6 +139,24 @@ test("hostile clients of the streaming port", needsRoot, async (t) => {
     ok(codes.length >= 100);
     deepEqual([...new Set(codes)], [8]);
     scene.expectUnharmed();
+  });
+
+  await t.test("a client that opens too few streams is dropped after its time", async () => {
+    // Not from the beginning: a machine under load is no client that opens too few.
+    const before = readFileSync(node.configFile, "utf8");
+    writeFileSync(node.configFile, before.replace('"creation_timeout" = "30s"', '"creation_timeout" = "2s"'));
+    await node.restart();
+    const urls = [await execUrl(node, container, ["true"]), await attachUrl(node, container)];
+    const drop = async (url: string): Promise<void> => {
+      const began = performance.now();
+      using client = await requestRaw(url, spdyHeaders);
+      await client.rest;
+      const took = performance.now() - began;
+      ok(took >= 1_990 && took < 30_000, `${took} ms`);
+    };
+    await Promise.all(urls.map(drop));
+    using forward = await requestRaw(await portForwardUrl(node, pod), spdyHeaders);
+    match(forward.answer, /^HTTP\/1\.1 403 /);
   });
 });
 

@@ -33,7 +33,7 @@ test("the controller of the guide keeps all promises of controllers, as the guid
   // A test runner that runs in a test tells nobody of its tests, unless it does not know.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
   const args = ["--test", "--test-reporter=spec", "controller.test.ts"];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env, timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env, timeout: 300_000 });
   const names = (text: string): readonly string[] =>
     [...text.matchAll(/^ {2}✔ (.*) \([\d.]+ms\)$/gm)].map(([, name = ""]) => name).toSorted();
   ok(names(stdout).length > 10, stdout);
@@ -63,7 +63,7 @@ test("the story of the guide: a pod in a sandboxer that is killed, and one in a 
     { ipc, uts },
     { ipc: join(guide.stateDir, "pods", id, "ipc"), uts: join(guide.stateDir, "pods", id, "uts") },
   );
-  await eventually(5_000, async () => equal(await crib.prints(["logs", "box"]), "box\n"));
+  await eventually(10_000, async () => equal(await crib.prints(["logs", "box"]), "box\n"));
 
   await t.test("without its sandboxer the pod is pending, and its container runs", async () => {
     await sandboxer.end("SIGKILL");
@@ -87,7 +87,7 @@ test("the story of the guide: a pod in a sandboxer that is killed, and one in a 
   await t.test("the same controller serves as a shim", async () => {
     const [shimmed = ""] = (await run("mine-shim", "solo")).split("\n");
     equal((await inspect("solo")).info["controller"], "shim");
-    await eventually(5_000, async () => equal(await crib.prints(["logs", "solo"]), "solo\n"));
+    await eventually(10_000, async () => equal(await crib.prints(["logs", "solo"]), "solo\n"));
     equal(await crib.prints(["rm", "-f", "solo"]), "solo\n");
     ok(!existsSync(join(`${guide.stateDir}-shims`, shimmed)));
   });
