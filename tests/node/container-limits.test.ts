@@ -212,7 +212,7 @@ test("limits of containers, as the host finds them", needsRoot, async (t) => {
     const named = await adjusting(t, scene, { linux: { rdt: { closId: { value: "gold" } } } });
     if (!existsSync("/sys/fs/resctrl/schemata")) await rejects(run(withAnnotations({})), refused);
     await named.close();
-    await eventually(5_000, async () => deepEqual(await node.leaks(), []));
+    await eventually(10_000, async () => deepEqual(await node.leaks(), []));
     deepEqual((await node.cri.runtime.listContainers({})).containers, []);
     match(await (await run(withAnnotations({}))).sh("echo runs"), /runs/);
   });

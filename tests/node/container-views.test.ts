@@ -108,7 +108,7 @@ test("what is shown of containers", needsRoot, async (t) => {
     const container = await scene.runContainer(pod, { script: "exit 0" });
     await container.ended();
     await container.remove();
-    await eventually(5_000, () =>
+    await eventually(10_000, () =>
       deepEqual(
         told.filter((line) => line.startsWith(container.id)).map((line) => line.slice(container.id.length + 1)),
         [

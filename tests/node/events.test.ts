@@ -34,7 +34,7 @@ test("a client that listens is told of a pod's life in order", needsRoot, async 
   const pod = await node.runPod();
   await pod.stop();
   await pod.remove();
-  await eventually(5_000, () =>
+  await eventually(10_000, () =>
     deepEqual(
       told.map((line) => line.replace(pod.id.slice(0, 8), "pod")),
       [

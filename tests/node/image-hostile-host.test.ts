@@ -27,7 +27,7 @@ test("no program, library or setting of an image is used by the daemon", needsRo
   const strace = spawn("strace", ["-f", "-qq", "-e", calls, "-o", trace, "-p", `${node.daemon.pid}`], {
     stdio: ["ignore", "ignore", "inherit"],
   });
-  await eventually(5_000, () => match(readFileSync(`/proc/${node.daemon.pid}/status`, "utf8"), /^TracerPid:\t[1-9]/m));
+  await eventually(10_000, () => match(readFileSync(`/proc/${node.daemon.pid}/status`, "utf8"), /^TracerPid:\t[1-9]/m));
   const programs = ["tar", "gzip", "gunzip", "unpigz", "zstd", "xz", "sh", "ld.so", "node", "mount", "unzstd"];
   const entries: readonly TarEntry[] = [
     ...["bin", "usr/bin", "usr/local/bin", "sbin", "usr/sbin"].flatMap((dir) =>

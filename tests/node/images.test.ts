@@ -64,7 +64,7 @@ test("an image of a real registry is pulled, listed, shown and removed under all
   deepEqual(await images.list(), []);
   for (const reference of [...tags, app.id]) equal(await images.status(reference), undefined);
   await images.remove(`${name}:v1`);
-  await eventually(5_000, () => deepEqual(storeContents(node), []));
+  await eventually(10_000, () => deepEqual(storeContents(node), []));
 });
 
 test("a pull by digest has no tag, and one without a name there is NotFound", needsRoot, async (t) => {
@@ -139,9 +139,9 @@ test("ImageFsInfo tells what images take, more after a pull and less after a rem
   const before = await used();
   const id = await pull(testImage([testLayer([{ name: "big", content: Buffer.alloc(8 << 20, "x") }], "none")]));
   // The blob and the tree.
-  await eventually(5_000, async () => ok((await used()) >= before + (16 << 20), `${before}, then ${await used()}`));
+  await eventually(10_000, async () => ok((await used()) >= before + (16 << 20), `${before}, then ${await used()}`));
   await images.remove(id);
-  await eventually(5_000, async () => ok((await used()) < before + (1 << 20), `${before}, then ${await used()}`));
+  await eventually(10_000, async () => ok((await used()) < before + (1 << 20), `${before}, then ${await used()}`));
 });
 
 test("a pull is for a handler that there is; the streamed list is the list", needsRoot, async (t) => {

@@ -252,7 +252,7 @@ test("a changed configuration takes effect as far as no pod stands in the way", 
     equal((await used.info()).processStatus, "running");
     await used.remove();
     node.daemon.signal("SIGHUP");
-    await eventually(5_000, async () => ok(!(await toldHandlers(node)).has("used")));
+    await eventually(10_000, async () => ok(!(await toldHandlers(node)).has("used")));
     match(node.log(), /configuration is read again/);
   });
 

@@ -21,7 +21,7 @@ test(
       await t.test(`type ${JSON.stringify(type)}`, async () => {
         const list = networkList(node.lane, [{ type, "-c": `touch ${canary}` }]);
         writeFileSync(join(node.cniConfDir, "10-pods.conflist"), list);
-        await eventually(5_000, async () => {
+        await eventually(10_000, async () => {
           await rejects(node.runPod(), (reason: StatusError) => {
             ok(
               [Code.Unavailable, Code.InvalidArgument, Code.NotFound].some((code) => code === reason.code),

@@ -231,7 +231,7 @@ test(
     equal(shims.length, 1);
     // The pod's id in its command line makes it this test's own.
     process.kill(Number(shims[0]), "SIGKILL");
-    await eventually(2_000, async () => equal((await node.list()).get(pod.id), "NOTREADY"));
+    await eventually(10_000, async () => equal((await node.list()).get(pod.id), "NOTREADY"));
     await pod.remove();
     equal(isMounted(), false);
     deepEqual(await node.leftovers(), []);

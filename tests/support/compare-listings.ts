@@ -6,7 +6,7 @@ import { lanesDir, type Lane } from "./lane.ts";
 export type Owner = "own" | "foreign" | "unknown";
 
 /** Milliseconds that something may take to go that names nobody, such as a link that is just being made for another test. */
-const settleMs = 5_000;
+const settleMs = 30_000;
 
 /** What a node under test is recognised by. */
 export interface Marks {
