@@ -65,7 +65,7 @@ async function strikeStep(
   scene: ContainerScene,
   { step, story, gentle, kills }: StepFaults & { readonly story: Story },
 ): Promise<void> {
-  const budget = { of: "budgets", step, time: "2s" } as const;
+  const budget = { of: "budgets", step, time: "4s" } as const;
   const given = story.given === undefined ? [] : [story.given];
   await scene.restart({ faults: [...given, ...gentle].join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
@@ -79,26 +79,26 @@ async function strikeStep(
   // A container that is given up with its call can be asked for again, and be struck again.
   let subject = new Subject(scene);
   for (const kill of kills) {
-    await scene.restart({ faults: [...given, kill].join(";"), budget });
-    if (story.recovery === "undo") await scene.expectOnlySurvivor();
+    scene.node.inject([...given, kill].join(";"));
     await story.prepare(subject);
     await scene.killedIn(() => story.call(subject));
-    if (story.recovery === "undo") continue;
-    await scene.restart();
+    await scene.restart({ budget });
+    if (story.recovery === "undo") {
+      await scene.expectOnlySurvivor();
+      continue;
+    }
     await story.after(subject, true);
     await scene.expectOnlySurvivor();
     subject = new Subject(scene);
   }
   if (story.recovery !== "undo") return;
-  await scene.restart();
-  await scene.expectOnlySurvivor();
   await story.after(subject, true);
   await scene.expectOnlySurvivor();
 }
 
 /** A failed undo keeps the row until the same request tries it again; one in which the daemon is killed is repeated by each next daemon. */
 async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFaults): Promise<void> {
-  const budget = { of: "undo_budgets", step, time: "3s" } as const;
+  const budget = { of: "undo_budgets", step, time: "4s" } as const;
   const failing = `${createContainer.name}/${step}@after=fail`;
   await scene.restart({ faults: [`${failing}*${gentle.length}`, ...gentle].join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
@@ -111,7 +111,7 @@ async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFa
 
   const subject = new Subject(scene);
   const [first = "", ...others] = kills;
-  await scene.restart({ faults: `${failing}*1;${first}`, budget });
+  scene.node.inject(`${failing}*1;${first}`);
   await scene.killedIn(() => subject.create());
   for (const kill of others) {
     // It may be killed before it has said that it is ready.
@@ -126,7 +126,7 @@ async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFa
 
 /** The same for a task that was made ahead: the container is there, whatever happens, and can be started. */
 async function strikeTaskUndo(scene: ContainerScene, { step, gentle, kills }: StepFaults): Promise<void> {
-  const budget = { of: "undo_budgets", step, time: "3s" } as const;
+  const budget = { of: "undo_budgets", step, time: "4s" } as const;
   const failing = `${createTask.name}/${step}@after=fail`;
   const create = async (subject: Subject): Promise<void> => {
     await subject.create();
@@ -147,7 +147,7 @@ async function strikeTaskUndo(scene: ContainerScene, { step, gentle, kills }: St
 
   const subject = new Subject(scene);
   const [first = "", ...others] = kills;
-  await scene.restart({ faults: `${failing}*1;${first}`, budget });
+  scene.node.inject(`${failing}*1;${first}`);
   await scene.killedIn(() => create(subject));
   for (const kill of others) await scene.restart({ faults: kill, budget }).then(() => scene.killed(), expectUnready);
   await scene.restart();
@@ -171,6 +171,6 @@ function expectEachOnce(problems: readonly string[]): void {
   const kinds = problems.map(
     (problem) => /injected fault (?:before|inside|after)|budget of \d+ ms/.exec(problem)?.[0] ?? problem,
   );
-  const expected = faultPoints.flatMap((point) => [`injected fault ${point}`, "budget of 2000 ms"]);
+  const expected = faultPoints.flatMap((point) => [`injected fault ${point}`, "budget of 4000 ms"]);
   deepEqual(kinds.toSorted(), expected.toSorted());
 }

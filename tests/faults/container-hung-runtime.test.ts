@@ -26,7 +26,7 @@ interface Scene {
 
 /** A pod whose runtime can be held, beside what happens in it. */
 async function startScene(t: TestContext): Promise<Scene> {
-  const budgets = { "task.create": "3s", "task.start": "3s" };
+  const budgets = { "task.create": "5s", "task.start": "5s" };
   const target = await startContainerNode(t, {
     config: (lane) => ({ runtimes: heldRuntimes(lane), flow: { budgets } }),
   });
@@ -59,7 +59,7 @@ test("a runtime that hangs", needsRoot, async (t) => {
       runtime.hold(verb);
       const container = await target.createContainer(pod);
       try {
-        await rejects(container.start(), /budget of 3000 ms/);
+        await rejects(container.start(), /budget of 5000 ms/);
         ok(runtime.held(verb).length > 0, "it was never asked");
         const { state, exitCode, reason } = await container.status();
         deepEqual([state, exitCode, reason], [CONTAINER_EXITED, 128, "StartError"]);

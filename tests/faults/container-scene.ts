@@ -12,7 +12,7 @@ import type { Node } from "../support/node.ts";
 import type { Pod } from "../support/pod.ts";
 
 /** Milliseconds after which a daemon that should have been killed counts as one that was not. */
-const killedMs = 20_000;
+const killedMs = 60_000;
 
 /** A node with one pod, in which a container lives through all the cases. */
 export class ContainerScene {

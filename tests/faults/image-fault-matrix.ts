@@ -10,7 +10,7 @@ import { platformIndex } from "../support/images/image.ts";
 import { testLayer } from "../support/images/layer.ts";
 import { storeContents, unsoundBlobs } from "../support/images/store-state.ts";
 import { needsRoot } from "../support/needs-root.ts";
-import { faultActions, faultPoints } from "./fault-matrix.ts";
+import { faultActions, faultPoints, stepBudget } from "./fault-matrix.ts";
 
 type Action = (typeof faultActions)[number];
 
@@ -60,7 +60,7 @@ const calls: Readonly<Record<string, Calls>> = {
 export function imageFaultMatrix(flow: ImageFlow): void {
   for (const { name: step } of flow.steps) {
     test(`${flow.name}, ${step}`, needsRoot, async (t) => {
-      const target = await startImageNode(t, { config: () => ({ flow: { budgets: { [step]: "1s" } } }) });
+      const target = await startImageNode(t, { config: () => ({ flow: { budgets: { [step]: stepBudget(step) } } }) });
       await forEachFault(t, target, (point, action) =>
         runCase(target, `${flow.name}/${step}@${point}=${action}*1`, flow.name, action),
       );
@@ -72,7 +72,9 @@ export function imageFaultMatrix(flow: ImageFlow): void {
 export function pullUndoMatrix(): void {
   for (const { name: step } of pullImage.steps.filter(({ undo }) => undo !== undefined)) {
     test(`undo of PullImage, ${step}`, needsRoot, async (t) => {
-      const target = await startImageNode(t, { config: () => ({ flow: { undo_budgets: { [step]: "500ms" } } }) });
+      const target = await startImageNode(t, {
+        config: () => ({ flow: { undo_budgets: { [step]: stepBudget(step) } } }),
+      });
       await forEachFault(t, target, async (point, action) => {
         const times = action === "fail" ? 2 : 1;
         const place = `PullImage/${step}`;
@@ -82,7 +84,7 @@ export function pullUndoMatrix(): void {
   }
 }
 
-/** Runs all cases of a step, each in a fresh daemon; one that failed does not spoil the next. */
+/** Runs all cases of a step, in one daemon but for those that kill it; one that failed does not spoil the next. */
 async function forEachFault(
   t: TestContext,
   { node, images }: ImageNode,
@@ -107,7 +109,7 @@ async function runCase(target: ImageNode, faults: string, flow: string, action: 
   const { node, images } = target;
   const name = target.serve(image);
   const { prepare, call } = calls[flow] ?? {};
-  await node.restart({ faults });
+  node.inject(faults);
   await prepare?.(target, name);
   await strike(target, action, async () => call?.(target, name));
   // Neither the one call nor the other leaves something that has a name and is not whole.
@@ -133,7 +135,7 @@ async function strike({ node }: ImageNode, action: Action, call: () => Promise<u
   if (action === "kill") {
     await rejects(call(), () => true, neverStruck);
     // One that lives on would be waited for in vain.
-    const ended = await Promise.race([node.daemon.ended, pause(10_000)]);
+    const ended = await Promise.race([node.daemon.ended, pause(60_000)]);
     equal(ended?.signal, "SIGKILL", neverStruck);
     await node.restart();
     return;

@@ -50,7 +50,7 @@ async function failsAndRecovers(node: Node, reason: RegExp, plugins: (lane: Lane
 }
 
 test("plugins that go wrong at ADD", needsRoot, async (t) => {
-  const node = await startNode(t, { config: () => ({ flow: { budgets: { "network.attach": "1500ms" } } }) });
+  const node = await startNode(t, { config: () => ({ flow: { budgets: { "network.attach": "4s" } } }) });
   const notes = pluginNotesDir(node.lane);
   const printing = (name: string, text: string | Buffer): Json => {
     const printFile = join(notes, name);
@@ -83,12 +83,12 @@ test("plugins that go wrong at ADD", needsRoot, async (t) => {
     ],
     [
       "it hangs, with a child, ignoring SIGTERM",
-      /budget of 1500 ms|killed/,
+      /budget of 4000 ms|killed/,
       () => [{ type: "hangs", hangVerb: "ADD", notes }],
     ],
     [
       "it hangs after the bridge was attached",
-      /budget of 1500 ms|killed/,
+      /budget of 4000 ms|killed/,
       (lane) => [bridgePlugin(lane), { type: "hangs", hangVerb: "ADD", notes }],
     ],
     [
@@ -214,7 +214,7 @@ test("a DEL that fails three times and then works", needsRoot, async (t) => {
 
   await t.test("the clean-up of a failed start is retried after a crash as well", async () => {
     writeFileSync(counter, "3\n");
-    await node.restart({ faults: "RunPodSandbox/network.attach@after=fail*1" });
+    node.inject("RunPodSandbox/network.attach@after=fail*1");
     const config = node.podConfig();
     await rejects(node.cri.runtime.runPodSandbox({ config }));
     await node.restart();

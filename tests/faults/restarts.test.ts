@@ -46,7 +46,7 @@ test("after SIGKILL and a new start", needsRoot, async (t) => {
   });
 
   await t.test("half-made pods are gone", async () => {
-    await node.restart({ faults: "RunPodSandbox/sandbox.start@after=kill" });
+    node.inject("RunPodSandbox/sandbox.start@after=kill");
     await rejects(node.runPod({ name: "half", handler: "paused" }));
     await node.daemon.ended;
     await node.restart();
@@ -109,10 +109,10 @@ test(
   needsRoot,
   async (t) => {
     const node = await startNode(t);
-    await node.restart({ faults: "RunPodSandbox/network.attach@before=hang*1" });
+    node.inject("RunPodSandbox/network.attach@before=hold*1");
     const config = node.podConfig();
     const lost = rejects(node.cri.runtime.runPodSandbox({ config }));
-    await pause(200);
+    await eventually(5_000, () => ok(node.log().includes("held at RunPodSandbox/network.attach@before")));
     await node.kill();
     await lost;
     await node.restart();

@@ -98,11 +98,11 @@ export class SandboxKillScene {
     return this.#witness;
   }
 
-  /** Starts the daemon anew, makes the calls, and settles when each place holds one. */
+  /** Makes the calls, and settles when each place holds one. */
   async hold(): Promise<void> {
     this.#logged = this.node.log().length;
     this.#subjects = [];
-    await this.node.restart({ faults: places.map((place) => `${place}=hold*1`).join(";") });
+    this.node.inject(places.map((place) => `${place}=hold*1`).join(";"));
     await this.#inFlow("RunPodSandbox", async () => this.#runPod());
     this.#host = await this.#pod();
     await Promise.all([this.#holdPods(), this.#holdContainers(this.#host)]);

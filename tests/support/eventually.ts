@@ -1,19 +1,23 @@
-/** How much more time there is where many tests share a machine: how long is waited is patience, never what a test is about. */
-const patience = process.env["CRIB_TESTS_SIDE_BY_SIDE"] === "1" ? 4 : 1;
+/** How long is waited is patience, never what a test is about: machines are slow at times, and many tests share one. */
+const patience = 8;
+
+/** Milliseconds between two looks: a tenth of the time that was waited, within these bounds. A look may list the whole host. */
+const pauses = { least: 20, most: 250 };
 
 /**
- * Looks until `look` does not throw, every 20 ms, and gives what it gave; rejects with its last failure after `withinMs`, which are
- * those of a machine that does nothing else.
+ * Looks until `look` does not throw, and gives what it gave; rejects with its last failure after a multiple of `withinMs`, which are
+ * those of a quick machine that does nothing else.
  */
 export async function eventually<T>(withinMs: number, look: () => T | Promise<T>): Promise<T> {
-  const end = performance.now() + withinMs * patience;
+  const began = performance.now();
   for (;;) {
+    const passedMs = performance.now() - began;
     try {
       return await look();
     } catch (reason) {
-      if (performance.now() > end) throw reason;
+      if (passedMs > withinMs * patience) throw reason;
     }
-    await pause(20);
+    await pause(Math.min(Math.max(pauses.least, passedMs / 10), pauses.most));
   }
 }
 

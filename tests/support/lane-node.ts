@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { connectCri, type CriClient } from "@crib/cri-client";
@@ -27,6 +27,7 @@ export class LaneNode implements Node {
   readonly socket: string;
   readonly configFile: string;
   readonly cniConfDir: string;
+  readonly #faultsFile: string;
   readonly #before: HostListing;
   readonly #options: NodeOptions;
   #cri: CriClient;
@@ -46,6 +47,7 @@ export class LaneNode implements Node {
     this.socket = join(this.state, "crib.sock");
     this.configFile = join(lane.dir, "config.toml");
     this.cniConfDir = join(lane.dir, "net.d");
+    this.#faultsFile = join(lane.dir, "faults");
     this.#cri = connectCri(this.socket, { timeoutMs: callMs });
   }
 
@@ -64,20 +66,29 @@ export class LaneNode implements Node {
 
   writeConfig(): void {
     writeNodeConfig(this, this.#options);
+    this.inject("");
   }
 
-  async restart({ faults }: { readonly faults?: string } = {}): Promise<void> {
+  inject(faults: string): void {
+    // By its inode a daemon knows a new file, so that the old one has to be there until it is.
+    writeFileSync(`${this.#faultsFile}.new`, faults);
+    renameSync(`${this.#faultsFile}.new`, this.#faultsFile);
+    this.#sound &&= faults === "";
+  }
+
+  async restart({ faults = "" }: { readonly faults?: string } = {}): Promise<void> {
     if (this.#daemon) await this.kill();
+    this.inject(faults);
     // A connection that was lost waits before it connects again.
     this.#cri.close();
     this.#cri = connectCri(this.socket, { timeoutMs: callMs });
     this.#daemon = await startDaemon({
       configFile: this.configFile,
       onOutput: (text) => (this.#output += text),
-      ...(faults === undefined ? {} : { env: { CRIB_FAULTS: faults } }),
+      env: { CRIB_FAULTS: `file:${this.#faultsFile}` },
       ...(this.#options.umask === undefined ? {} : { umask: this.#options.umask }),
     });
-    this.#sound = faults === undefined;
+    this.#sound = faults === "";
   }
 
   async kill(): Promise<void> {

@@ -61,7 +61,9 @@ export interface Node {
   kill(): Promise<void>;
   /** SIGTERM, and waits for the end. */
   term(): Promise<{ readonly exitCode: number | null }>;
-  /** Starts the daemon again, after SIGKILL where it still runs. */
+  /** Gives the daemon faults, as CRIB_FAULTS, in the place of those that it has; `""` takes them away. */
+  inject(faults: string): void;
+  /** Starts the daemon again, after SIGKILL where it still runs; without `faults` it has none. */
   restart(options?: { readonly faults?: string }): Promise<void>;
   /** Everything that the daemons of this node printed. */
   log(): string;

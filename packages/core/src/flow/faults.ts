@@ -1,3 +1,5 @@
+import { readFileSync, statSync } from "node:fs";
+
 import { Code, StatusError } from "@crib/errdefs";
 
 import { waitFor } from "./budget.ts";
@@ -28,10 +30,18 @@ export const noFaults: Faults = { strike: async () => {} };
  * waits until the step's budget is spent, `hold` says `held at PLACE@POINT` on the standard error stream and waits until the
  * daemon gets SIGUSR2, which lets go all that is held then, `kill` ends the daemon by SIGKILL. Without a count it strikes every
  * time. Of several for the same place and point, the next strikes when the one before is used up.
- * Example: `RunPodSandbox/network.attach@after=kill`. Throws InvalidArgument for anything else.
+ * Example: `RunPodSandbox/network.attach@after=kill`. `file:PATH` has them in a file, which is read again when another is put in its
+ * place; each call throws as long as it cannot be read. Throws InvalidArgument for anything else.
  */
 export function parseFaults(text: string | undefined): Faults {
   if (text === undefined || text === "") return noFaults;
+  const path = /^file:(?<path>.*)$/s.exec(text)?.groups?.["path"];
+  return path === undefined ? listedFaults(parseList(text)) : faultsOfFile(path);
+}
+
+type FaultList = ReadonlyMap<string, readonly Fault[]>;
+
+function parseList(text: string): FaultList {
   const faults = new Map<string, Fault[]>();
   for (const part of text.split(";")) {
     const groups = faultPattern.exec(part.trim())?.groups;
@@ -48,6 +58,10 @@ export function parseFaults(text: string | undefined): Faults {
     };
     faults.set(key, [...(faults.get(key) ?? []), fault]);
   }
+  return faults;
+}
+
+function listedFaults(faults: FaultList): Faults {
   let held: Promise<void> | undefined;
   return {
     async strike(place, point, signal): Promise<void> {
@@ -67,6 +81,22 @@ export function parseFaults(text: string | undefined): Faults {
           // The signal ends the process on its way back from the kernel; nothing after this line may run.
           return new Promise(() => {});
       }
+    },
+  };
+}
+
+/** Which file it is tells whether it is another: who changes it renames a new one over it. */
+function faultsOfFile(path: string): Faults {
+  let read: bigint | undefined;
+  let faults = noFaults;
+  return {
+    async strike(place, point, signal): Promise<void> {
+      const { ino } = statSync(path, { bigint: true });
+      if (ino !== read) {
+        faults = parseFaults(readFileSync(path, "utf8").trim());
+        read = ino;
+      }
+      await faults.strike(place, point, signal);
     },
   };
 }

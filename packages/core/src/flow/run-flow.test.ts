@@ -1,4 +1,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { Code, StatusError } from "@crib/errdefs";
@@ -254,4 +257,26 @@ test("a step that ignores its signal loses its processes before it is given up",
   // The work settles once its processes are dead; it counts as done, since nothing says it failed.
   await runFlow(flow("F", { recover: "undo" }, [stuck]), options([], { endStrays }), never);
   equal(ended, 1);
+});
+
+test("faults of a file are those of the file that is there", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "crib-faults-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "faults");
+  const put = async (text: string): Promise<void> => {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  };
+  const { signal } = new AbortController();
+  const faults = parseFaults(`file:${path}`);
+  await rejects(faults.strike("F/a", "before", signal), { code: "ENOENT" });
+  await put("F/a@before=fail*1");
+  await rejects(faults.strike("F/a", "before", signal), /injected fault/);
+  await faults.strike("F/a", "before", signal);
+  await put("F/a@before=fail*1");
+  await rejects(faults.strike("F/a", "before", signal), /injected fault/);
+  await put("F/a@before=fall");
+  await rejects(faults.strike("F/a", "before", signal), { code: Code.InvalidArgument });
+  await put("");
+  await faults.strike("F/a", "before", signal);
 });
