@@ -8,6 +8,8 @@ export interface Contestant {
   readonly files: PodFiles;
   /** The runtime handler of its pods. Default: the runtime's own. */
   readonly handler?: string;
+  /** Aborted: no more is measured, and nothing new is made. Default: it never is. */
+  readonly signal?: AbortSignal;
 }
 
 /** A pod that runs. */
@@ -20,7 +22,8 @@ export interface RunningPod {
 export const waits: readonly string[] = ["/pause", "-P"];
 
 /** RunPodSandbox. */
-export async function runPod({ server, files, handler = "" }: Contestant): Promise<RunningPod> {
+export async function runPod({ server, files, handler = "", signal }: Contestant): Promise<RunningPod> {
+  signal?.throwIfAborted();
   const config = podOf(files);
   const { podSandboxId } = await server.client.runtime.runPodSandbox({ config, runtimeHandler: handler });
   return { id: podSandboxId, config };
@@ -28,11 +31,12 @@ export async function runPod({ server, files, handler = "" }: Contestant): Promi
 
 /** CreateContainer. Gives the id. */
 export async function createContainer(
-  { server, image, files }: Contestant,
+  { server, image, files, signal }: Contestant,
   pod: RunningPod,
   name: string,
   command: readonly string[] = waits,
 ): Promise<string> {
+  signal?.throwIfAborted();
   const config: ContainerConfig = containerOf(name, image, command, files);
   const request = { podSandboxId: pod.id, config, sandboxConfig: pod.config };
   const { containerId } = await server.client.runtime.createContainer(request);

@@ -80,6 +80,7 @@ async function measure(
   const taken = holders.map((holder) => ({ holder, times: [] as number[] }));
   for (let sample = -3; sample < samples; sample++) {
     for (const { holder, times } of taken) {
+      holder.contestant.signal?.throwIfAborted();
       const began = performance.now();
       await ask(holder, call);
       if (sample >= 0) times.push(performance.now() - began);

@@ -70,7 +70,7 @@ async function writeLog(
     const script = `echo begin; sleep 0.2; cat ${files}; echo end`;
     const containerId = await createContainer(contestant, pod, "writer", ["sh", "-c", script]);
     await runtime.startContainer({ containerId });
-    const asked = await askMeanwhile(contestant, () => untilWritten(logOf(pod, "writer")));
+    const asked = await askMeanwhile(contestant, () => untilWritten(logOf(pod, "writer"), contestant.signal));
     return { rate: (pieces * pieceBytes) / 1e3 / asked.result, version: asked.times };
   } finally {
     await removePod(contestant, pod);
@@ -83,13 +83,14 @@ function logOf({ config }: RunningPod, name: string): string {
 }
 
 /** Milliseconds from the second write to the file until the last line is there. */
-async function untilWritten(path: string): Promise<number> {
+async function untilWritten(path: string, signal: AbortSignal | undefined): Promise<number> {
   const fd = openSync(path, "r");
   const tail = Buffer.alloc(lastLine.length);
   const deadline = performance.now() + limitMs;
   let began: number | undefined;
   try {
     for (;;) {
+      signal?.throwIfAborted();
       const { size } = fstatSync(fd);
       if (size > 100) began ??= performance.now();
       readSync(fd, tail, 0, tail.length, Math.max(0, size - tail.length));

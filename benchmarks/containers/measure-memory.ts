@@ -23,7 +23,7 @@ export async function measureMemory(
       pods: count,
       daemonMiB: residentBytes(server.pid) / 2 ** 20,
     }));
-  await sleep(settleMs);
+  await settle(contestants, settleMs);
   const idle = read(0);
   await using held = new AsyncDisposableStack();
   for (const contestant of contestants) {
@@ -34,6 +34,12 @@ export async function measureMemory(
       await contestant.server.client.runtime.startContainer({ containerId });
     }
   }
-  await sleep(settleMs);
+  await settle(contestants, settleMs);
   return [...idle, ...read(pods)];
+}
+
+async function settle(contestants: readonly Contestant[], ms: number): Promise<void> {
+  const signal = AbortSignal.any(contestants.flatMap((contestant) => contestant.signal ?? []));
+  // Aborted for the reason that the signal has.
+  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -13,15 +13,15 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { makeDisk } from "../support/own-disk.ts";
+import { removePods } from "../support/remove-pods.ts";
+import { runInterruptibly } from "../support/run-interruptibly.ts";
 import { sayIfFromSources } from "../support/say-if-from-sources.ts";
 import { makeScratch } from "../support/scratch.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { findContainerd, startContainerd } from "../support/start-containerd.ts";
 import { startCrib } from "../support/start-crib.ts";
-import { abortOnSignals } from "./abort-on-signals.ts";
 import { keepCgroups } from "./keep-cgroups.ts";
 import { type Measurement, measureRuntimes } from "./measure-runtimes.ts";
-import { removePods } from "./remove-pods.ts";
 import { benchmarkTable } from "./report.ts";
 import { serveImage } from "./serve-image.ts";
 
@@ -40,16 +40,7 @@ const { values } = parseArgs({
 const critest = process.env["CRIB_CRITEST"] ?? join(import.meta.dirname, "../../tests/conformance/bin/critest");
 if (!existsSync(critest)) throw new Error(`${critest} is missing: scripts/conformance-tools builds it`);
 
-const interruption = abortOnSignals();
-try {
-  const measured = await measure(interruption);
-  console.log(benchmarkTable(measured));
-} catch (reason) {
-  // Whatever else it is says what could not be taken away, or what failed before.
-  if (!interruption.aborted || reason !== interruption.reason) throw reason;
-  console.error("interrupted; what was made is gone");
-  process.exitCode = 130;
-}
+await runInterruptibly(async (signal) => console.log(benchmarkTable(await measure(signal))));
 
 async function measure(signal: AbortSignal): Promise<readonly Measurement[]> {
   const found = findContainerd();

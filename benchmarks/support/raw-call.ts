@@ -14,7 +14,9 @@ const windowBytes = 2 ** 24;
 /** Connects to a gRPC server at a unix socket. `method` is as in `/runtime.v1.RuntimeService/Version`. */
 export function connectRaw(socket: string): RawCaller {
   const session = connect("http://localhost", { path: socket, settings: { initialWindowSize: windowBytes } });
-  session.once("connect", () => session.setLocalWindowSize(windowBytes));
+  session.once("connect", () => {
+    if (!session.destroyed) session.setLocalWindowSize(windowBytes);
+  });
   return {
     call(method, schema, request): Promise<number> {
       const body = toBinary(schema, create(schema, request));

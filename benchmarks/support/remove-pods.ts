@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { ServerProcess } from "../support/server-process.ts";
+import type { ServerProcess } from "./server-process.ts";
 
 /** Milliseconds until no pod comes any more of requests whose client was ended. */
 const calmMs = 1_000;
@@ -9,7 +9,7 @@ const calmMs = 1_000;
 const removalMs = 60_000;
 const call = { timeoutMs: 30_000 } as const;
 
-/** Stops and removes every pod of a runtime: those that a critest left which was ended or has failed. */
+/** Stops and removes every pod of a runtime: those that were being made or measured when the benchmark was ended or failed. */
 export async function removePods({ name, client }: ServerProcess): Promise<void> {
   const deadline = performance.now() + removalMs;
   const { runtime } = client;
