@@ -102,7 +102,9 @@ function conformanceLane(): Lane {
     name: "conformance",
     needsPods: true,
     patterns: ["tests/conformance/**/*.test.ts"],
-    concurrency: 1,
+    // Beside critest, which does nothing most of its time.
+    concurrency: 2,
+    isHostCompared: true,
     timeoutMs: 25 * minuteMs,
   });
   return {

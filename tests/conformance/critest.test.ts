@@ -2,7 +2,7 @@ import { ok } from "node:assert/strict";
 import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 
 import { totalLine } from "../../scripts/testing/result.ts";
 import { startRealRegistry } from "../support/images/real-registry.ts";
@@ -13,7 +13,7 @@ import { startNode } from "../support/start-node.ts";
 import type { TomlValue } from "../support/to-toml.ts";
 import type { SpecResult } from "./critest-report.ts";
 import { pushCritestImages } from "./images/push-critest-images.ts";
-import { runCritest } from "./run-critest.ts";
+import { runWholeSuite } from "./whole-suite.ts";
 
 // CRIB_CRITEST_ENDPOINT=unix:///run/x.sock tests that runtime instead of a crib of its own.
 // CRIB_CRITEST_FOCUS=REGEX replaces focus.txt; empty, it is the whole suite.
@@ -30,13 +30,48 @@ const fewest = { defaultHandler: 102, userNamespaces: 6, exampleSandboxer: 102, 
 /** The same of all specs of a newer critest (CRIB_CRITEST), which has those of NRI too. */
 const fewestOfNewer = 122;
 
-test("critest passes against the default handler", needsRoot, async (t) => {
-  const given = process.env["CRIB_CRITEST_ENDPOINT"];
-  const imageDigest = process.env["CRIB_CRITEST_DIGEST"];
-  const target =
-    given === undefined ? await nodeWithImages(t) : { endpoint: given, ...(imageDigest && { imageDigest }) };
-  const least = given === undefined ? leastOf(fewest.defaultHandler) : 0;
-  await report(t, await runCritest({ ...target, focus: await chosenFocus() }), least);
+const newerFocus = process.env["CRIB_CRITEST_NEWER"];
+const [newerRunc] = globSync(join(import.meta.dirname, "../../.tools/runc/*/runc"));
+const needsNewerRunc =
+  newerRunc === undefined ? { skip: "no runc with user namespaces; scripts/fetch-shims fetches one" } : needsRoot;
+
+/** crib does not know what runs their containers; it is the same runc. */
+const features = { recursive_read_only_mounts: true };
+
+// Most of its time critest waits: for containers to end, for output to come.
+describe("critest", { concurrency: 3 }, () => {
+  test("critest passes against the default handler", needsRoot, async (t) => {
+    const given = process.env["CRIB_CRITEST_ENDPOINT"];
+    const imageDigest = process.env["CRIB_CRITEST_DIGEST"];
+    const target =
+      given === undefined ? await nodeWithImages(t) : { endpoint: given, ...(imageDigest && { imageDigest }) };
+    const least = given === undefined ? leastOf(fewest.defaultHandler) : 0;
+    await report(t, await runWholeSuite("default", { ...target, focus: await chosenFocus() }), least);
+  });
+
+  test("critest passes in the example shim", needsRoot, async (t) => {
+    const target = await nodeWithImages(t, { example: { ...exampleShimHandler, features } });
+    const options = { ...target, focus: await chosenFocus(), runtimeHandler: "example" };
+    await report(t, await runWholeSuite("shim", options), leastOf(fewest.exampleShim));
+  });
+
+  test("critest passes in the example sandboxer", needsRoot, async (t) => {
+    const { address } = await startExampleSandboxer(t);
+    const target = await nodeWithImages(
+      t,
+      { example: { controller: "namespaces", features } },
+      { namespaces: { address } },
+    );
+    const options = { ...target, focus: await chosenFocus(), runtimeHandler: "example" };
+    await report(t, await runWholeSuite("sandboxer", options), leastOf(fewest.exampleSandboxer));
+  });
+
+  test("critest passes with user namespaces", needsNewerRunc, async (t) => {
+    const target = await nodeWithImages(t, { newer: { options: { BinaryName: newerRunc ?? "" } } });
+    const options = { ...target, focus: [newerFocus ?? "UserNamespaces"], runtimeHandler: "newer" };
+    const least = newerFocus === undefined ? fewest.userNamespaces : 0;
+    await report(t, await runWholeSuite("user-namespaces", options), least);
+  });
 });
 
 type Tables = Readonly<Record<string, Readonly<Record<string, TomlValue>>>>;
@@ -61,38 +96,6 @@ async function nodeWithImages(
     nriSocket: join(node.state, "nri.sock"),
   };
 }
-
-const newerFocus = process.env["CRIB_CRITEST_NEWER"];
-const [newerRunc] = globSync(join(import.meta.dirname, "../../.tools/runc/*/runc"));
-const needsNewerRunc =
-  newerRunc === undefined ? { skip: "no runc with user namespaces; scripts/fetch-shims fetches one" } : needsRoot;
-
-test("critest passes with user namespaces", needsNewerRunc, async (t) => {
-  const target = await nodeWithImages(t, { newer: { options: { BinaryName: newerRunc ?? "" } } });
-  const focus = [newerFocus ?? "UserNamespaces"];
-  const least = newerFocus === undefined ? fewest.userNamespaces : 0;
-  await report(t, await runCritest({ ...target, focus, runtimeHandler: "newer" }), least);
-});
-
-/** crib does not know what runs their containers; it is the same runc. */
-const features = { recursive_read_only_mounts: true };
-
-test("critest passes in the example sandboxer", needsRoot, async (t) => {
-  const { address } = await startExampleSandboxer(t);
-  const target = await nodeWithImages(
-    t,
-    { example: { controller: "namespaces", features } },
-    { namespaces: { address } },
-  );
-  const results = await runCritest({ ...target, focus: await chosenFocus(), runtimeHandler: "example" });
-  await report(t, results, leastOf(fewest.exampleSandboxer));
-});
-
-test("critest passes in the example shim", needsRoot, async (t) => {
-  const target = await nodeWithImages(t, { example: { ...exampleShimHandler, features } });
-  const results = await runCritest({ ...target, focus: await chosenFocus(), runtimeHandler: "example" });
-  await report(t, results, leastOf(fewest.exampleShim));
-});
 
 async function chosenFocus(): Promise<readonly string[]> {
   const given = process.env["CRIB_CRITEST_FOCUS"];

@@ -14,6 +14,8 @@ export interface CritestOptions {
   readonly endpoint: string;
   /** Regular expressions on spec names, any of which may match; none is the whole suite. */
   readonly focus: readonly string[];
+  /** Regular expressions on names of specs that do not run. Default: none. */
+  readonly leaveOut?: readonly string[];
   /** Handler passed to RunPodSandbox. Default: empty, the runtime's default. */
   readonly runtimeHandler?: string;
   /**
@@ -25,20 +27,23 @@ export interface CritestOptions {
   readonly imageDigest?: string;
   /** Minutes for all specs together. Default: 20. */
   readonly limitMinutes?: number;
+  /** The file in this folder that keeps what critest prints; each that runs at the same time needs one of its own. Default: `critest.log`. */
+  readonly log?: string;
 }
 
 const here = import.meta.dirname;
 
 /**
- * Runs critest and gives what became of each spec. What it prints is kept in `critest.log` in this folder. Rejects with the end of that
+ * Runs critest and gives what became of each spec. What it prints is kept in a file of this folder. Rejects with the end of that
  * output when there is no report. A focus that no spec answers to is a failure, since a renamed spec would go unnoticed.
  */
 export async function runCritest(options: CritestOptions): Promise<readonly SpecResult[]> {
   const folder = await mkdtemp(join(tmpdir(), "crib-critest-"));
   try {
     const report = join(folder, "report.json");
+    const logFile = join(here, options.log ?? "critest.log");
     const program = await programFor(folder, options.imageDigest);
-    const code = await execute(folder, program, [
+    const args = [
       `-runtime-endpoint=${options.endpoint}`,
       `-image-endpoint=${options.endpoint}`,
       `-runtime-handler=${options.runtimeHandler ?? ""}`,
@@ -49,9 +54,11 @@ export async function runCritest(options: CritestOptions): Promise<readonly Spec
       `-ginkgo.timeout=${options.limitMinutes ?? 20}m`,
       `-ginkgo.json-report=${report}`,
       ...options.focus.map((pattern) => `-ginkgo.focus=${pattern}`),
-    ]);
+      ...(options.leaveOut ?? []).map((pattern) => `-ginkgo.skip=${pattern}`),
+    ];
+    const code = await execute(folder, program, args, logFile);
     const text = await readFile(report, "utf8").catch(async () => {
-      const log = await readFile(join(here, "critest.log"), "utf8");
+      const log = await readFile(logFile, "utf8");
       throw new Error(`critest left with ${code} and without a report; it printed:\n${log.slice(-2_000)}`);
     });
     const results = readReport(text, await readSkipList(join(here, "skips.txt")));
@@ -82,8 +89,13 @@ async function nriFlags(program: string, socket: string | undefined): Promise<re
   return socket !== undefined && isKnown ? [`-${flag}=${socket}`] : [];
 }
 
-async function execute(folder: string, program: string, args: readonly string[]): Promise<number | null> {
-  const log = createWriteStream(join(here, "critest.log"));
+async function execute(
+  folder: string,
+  program: string,
+  args: readonly string[],
+  logFile: string,
+): Promise<number | null> {
+  const log = createWriteStream(logFile);
   // In an empty folder: critest looks for a configuration file beside itself and where it is started.
   const child = spawn(program, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   const code = new Promise<number | null>((resolve, reject) => {
