@@ -1,5 +1,4 @@
 import { ok } from "node:assert/strict";
-import { readFileSync } from "node:fs";
 
 import { Code, StatusError } from "@crib/errdefs";
 
@@ -7,6 +6,7 @@ import type { ImageNode } from "./image-node.ts";
 import { testImage } from "./image.ts";
 import { type TestLayer, testLayer } from "./layer.ts";
 import { watchPeakMemory } from "./peak-memory.ts";
+import { processorMs } from "./processor-time.ts";
 
 /** Codes of errors that say that something is not as it should be, and so is refused. */
 export const refusals: readonly Code[] = [Code.InvalidArgument, Code.DataLoss, Code.ResourceExhausted];
@@ -57,11 +57,4 @@ export async function pullGoodImage(target: ImageNode): Promise<void> {
 /** Has the daemon start what it starts once: its workers, its connections. */
 export async function warmUp(target: ImageNode): Promise<void> {
   for (let time = 0; time < 5; time++) await pullGoodImage(target);
-}
-
-/** What a process has used of processors so far: what the clock says is also what else the machine had to do. */
-function processorMs(pid: number): number {
-  // proc_pid_stat(5): after the name, in parentheses, utime and stime are the 12th and 13th, in ticks of 10 ms.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(")").at(-1)?.trim().split(" ") ?? [];
-  return 10 * (Number(fields[11]) + Number(fields[12]));
 }
