@@ -41,6 +41,6 @@ export async function whiteoutTimes(
   const half = await measure(count / 2);
   const whole = await measure(count);
   // What grows with the square takes four times as long. The rest is for what is done once, and beside it.
-  ok(whole < 2.5 * half + 500, `${half} ms for ${count / 2}, then ${whole} ms for ${count}`);
+  ok(whole < 2.5 * half + 100, `${half} ms for ${count / 2}, then ${whole} ms for ${count}`);
   return { half, whole };
 }
