@@ -115,10 +115,13 @@ test("a pod with several networks has one interface of each, the first being its
 
 test("a handler may have networks of its own", needsRoot, async (t) => {
   const node = await startNode(t, {
-    config: (lane) => ({ runtimes: { other: { cni_conf_dir: join(lane.dir, "other.d") } } }),
+    config: (lane) => {
+      const dir = join(lane.dir, "other.d");
+      mkdirSync(dir, { recursive: true });
+      return { runtimes: { other: { cni_conf_dir: dir } } };
+    },
   });
   const dir = join(node.lane.dir, "other.d");
-  mkdirSync(dir, { recursive: true });
   await rejects(node.runPod({ handler: "other" }), (reason: Error) => reason.message.includes(dir));
   const subnet = `${node.lane.prefix}.128/25`;
   writeFileSync(
