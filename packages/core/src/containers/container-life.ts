@@ -2,7 +2,7 @@ import { Code, StatusError } from "@crib/errdefs";
 
 import { Budget } from "../flow/budget.ts";
 import { type Owner, RowOwners } from "../flow/row-owners.ts";
-import type { FlowFailure } from "../flow/run-flow.ts";
+import { undoFailed } from "../flow/undo-failed.ts";
 import type { StepLog } from "../sandbox/steps/types.ts";
 import { AheadTasks, isAhead, withoutAhead } from "./ahead-tasks.ts";
 import { asFailure, ContainerRuns, type ContainerRunsOptions } from "./container-runs.ts";
@@ -198,7 +198,7 @@ export class ContainerLife {
         owner.undoing = true;
         const failure = asFailure(reason, "row.commit", createContainer);
         log.warn({ containerId: id, step: failure.step, error: failure.error.message }, "container was not created");
-        await this.#undoFailed(id, failure);
+        await undoFailed(failure, (begun) => this.#undoSteps(id, begun));
         throw failure.error;
       }
       const record = rows.become(id, "created");
@@ -276,18 +276,6 @@ export class ContainerLife {
     const resources = mergeContainerResources(facts.resources ?? plan.resources, change);
     rows.change(id, { facts: { ...rest, resources } });
     this.#runs.copySoon(id);
-  }
-
-  /** Takes back what a failed CreateContainer has begun. Why it failed comes first in the error, also where that fails in its turn. */
-  async #undoFailed(id: string, { error, begun }: FlowFailure): Promise<void> {
-    try {
-      await this.#undoSteps(id, begun);
-    } catch (reason) {
-      const { message } = StatusError.from(reason);
-      throw new StatusError(error.code, `${error.message}; and it cannot be cleaned up yet: ${message}`, {
-        cause: error,
-      });
-    }
   }
 
   /** Undoes steps of CreateContainer and drops the row; when that fails, the row says why and is tried again later. */

@@ -1,20 +1,14 @@
-import type { Faults } from "../flow/faults.ts";
-import { createFlowRows, type FlowRows } from "../flow/flow-rows.ts";
-import type { RunOptions } from "../flow/run-flow.ts";
-import type { FlowRun } from "../flow/types.ts";
+import { createFlowRows, type FlowRows, type FlowRowsOptions } from "../flow/flow-rows.ts";
 import type { ContainerStore } from "../metadata/container-store.ts";
 import type { ContainerDeps } from "./steps/types.ts";
 import type { ContainerFacts, ContainerPlan, ContainerRecord } from "./types.ts";
 
 /** What running flows over rows needs. */
-export interface ContainerRowsOptions {
+export interface ContainerRowsOptions extends Omit<
+  FlowRowsOptions<ContainerDeps, ContainerPlan, ContainerFacts>,
+  "read" | "write"
+> {
   readonly store: ContainerStore;
-  readonly deps: ContainerDeps;
-  readonly faults: Faults;
-  readonly budgets: RunOptions<ContainerDeps, ContainerPlan, ContainerFacts>["budgets"];
-  readonly endStrays: (id: string) => Promise<void>;
-  /** Told of each run of a flow when it has ended. */
-  readonly observe?: ((run: FlowRun) => void) | undefined;
 }
 
 /** Runs flows over the rows of containers, and changes them. */

@@ -1,5 +1,6 @@
 import { StatusError } from "@crib/errdefs";
 
+import { flowProblem } from "../flow/flow-problem.ts";
 import type { Retries } from "../flow/retries.ts";
 import { FlowFailure } from "../flow/run-flow.ts";
 import type { StepLog } from "../sandbox/steps/types.ts";
@@ -75,14 +76,7 @@ export class ContainerRuns {
 
   #keepProblem(id: string, flow: string, step: string, error: StatusError): StatusError {
     const { rows, retries, log } = this.#options;
-    const before = rows.store.get(id).problem;
-    const problem = {
-      flow,
-      step,
-      message: error.message,
-      since: before?.since ?? new Date().toISOString(),
-      attempts: (before?.attempts ?? 0) + 1,
-    };
+    const problem = flowProblem({ flow, step, error }, rows.store.get(id).problem);
     rows.change(id, { problem });
     const fields = { containerId: id, flow, step, attempts: problem.attempts, error: error.message };
     log.warn(fields, "container cannot be cleaned up yet");

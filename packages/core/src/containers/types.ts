@@ -1,5 +1,6 @@
 import type { ProcessIdentity } from "@crib/sandboxer";
 
+import type { FlowProblem } from "../flow/flow-problem.ts";
 import type { FlowRun } from "../flow/types.ts";
 import type { IdMappings } from "../snapshots/types.ts";
 
@@ -200,16 +201,6 @@ export interface ContainerFacts {
   readonly pluginEvents: readonly ("create" | "start" | "stop" | "remove")[];
 }
 
-/** What stands in the way of ending a flow; the row is kept and retried until it is gone. */
-export interface ContainerProblem {
-  readonly flow: string;
-  readonly step: string;
-  readonly message: string;
-  /** ISO 8601. */
-  readonly since: string;
-  readonly attempts: number;
-}
-
 /** A container as it is stored: record and intent in one. */
 export interface ContainerRecord {
   readonly version: 1;
@@ -222,7 +213,7 @@ export interface ContainerRecord {
   readonly bootId: string;
   readonly plan: ContainerPlan;
   readonly facts: Readonly<Partial<ContainerFacts>>;
-  readonly problem?: ContainerProblem;
+  readonly problem?: FlowProblem;
   readonly runs: readonly FlowRun[];
 }
 

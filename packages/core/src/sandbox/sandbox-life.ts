@@ -1,9 +1,11 @@
 import { StatusError } from "@crib/errdefs";
 
 import { Budget } from "../flow/budget.ts";
+import { flowProblem } from "../flow/flow-problem.ts";
 import type { Retries } from "../flow/retries.ts";
 import { type Owner, RowOwners } from "../flow/row-owners.ts";
 import { FlowFailure } from "../flow/run-flow.ts";
+import { undoFailed } from "../flow/undo-failed.ts";
 import type { SandboxStore } from "../metadata/sandbox-store.ts";
 import { removePodSandbox, runPodSandbox, type SandboxFlow, stopPodSandbox } from "./flows.ts";
 import type { SandboxRows } from "./sandbox-rows.ts";
@@ -119,7 +121,7 @@ export class SandboxLife {
       const failure =
         reason instanceof FlowFailure ? reason : new FlowFailure("row.copy", StatusError.from(reason), new Set());
       log.warn({ sandboxId: id, step: failure.step, error: failure.error.message }, "pod sandbox failed to start");
-      await this.#undoFailed(id, failure);
+      await undoFailed(failure, (begun) => this.#undoSteps(id, begun));
       throw failure.error;
     }
     const record = rows.change(id, { state: "ready" });
@@ -128,18 +130,6 @@ export class SandboxLife {
     log.info({ sandboxId: id, pod: record.name }, "pod sandbox is ready");
     publish("created", record);
     publish("started", record);
-  }
-
-  /** Takes back what a failed RunPodSandbox has begun. Why it failed comes first in the error, also where that fails in its turn. */
-  async #undoFailed(id: string, { error, begun }: FlowFailure): Promise<void> {
-    try {
-      await this.#undoSteps(id, begun);
-    } catch (reason) {
-      const { message } = StatusError.from(reason);
-      throw new StatusError(error.code, `${error.message}; and it cannot be cleaned up yet: ${message}`, {
-        cause: error,
-      });
-    }
   }
 
   /** Undoes steps of RunPodSandbox and drops the row; when that fails, the row says why and is tried again later. */
@@ -178,14 +168,7 @@ export class SandboxLife {
 
   #keepProblem(id: string, flow: string, step: string, error: StatusError): StatusError {
     const { rows, store, retries, log } = this.#options;
-    const before = store.get(id).problem;
-    const problem = {
-      flow,
-      step,
-      message: error.message,
-      since: before?.since ?? new Date().toISOString(),
-      attempts: (before?.attempts ?? 0) + 1,
-    };
+    const problem = flowProblem({ flow, step, error }, store.get(id).problem);
     rows.change(id, { problem });
     log.warn(
       { sandboxId: id, flow, step, attempts: problem.attempts, error: error.message },

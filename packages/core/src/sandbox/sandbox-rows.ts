@@ -1,20 +1,14 @@
-import type { Faults } from "../flow/faults.ts";
-import { createFlowRows, type FlowRows } from "../flow/flow-rows.ts";
-import type { RunOptions } from "../flow/run-flow.ts";
-import type { FlowRun } from "../flow/types.ts";
+import { createFlowRows, type FlowRows, type FlowRowsOptions } from "../flow/flow-rows.ts";
 import type { SandboxStore } from "../metadata/sandbox-store.ts";
 import type { SandboxDeps } from "./steps/types.ts";
 import type { SandboxFacts, SandboxPlan, SandboxRecord } from "./types.ts";
 
 /** What running flows over rows needs. */
-export interface SandboxRowsOptions {
+export interface SandboxRowsOptions extends Omit<
+  FlowRowsOptions<SandboxDeps, SandboxPlan, SandboxFacts>,
+  "read" | "write"
+> {
   readonly store: SandboxStore;
-  readonly deps: SandboxDeps;
-  readonly faults: Faults;
-  readonly budgets: RunOptions<SandboxDeps, SandboxPlan, SandboxFacts>["budgets"];
-  readonly endStrays: (id: string) => Promise<void>;
-  /** Told of each run of a flow when it has ended. */
-  readonly observe?: ((run: FlowRun) => void) | undefined;
 }
 
 /** Runs flows over the rows of pod sandboxes, and changes them. */

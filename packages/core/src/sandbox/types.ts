@@ -11,6 +11,7 @@ import type {
   TaskEndpoint,
 } from "@crib/sandboxer";
 
+import type { FlowProblem } from "../flow/flow-problem.ts";
 import type { FlowRun } from "../flow/types.ts";
 
 /** Where a pod sandbox stands. Committing the row with another state is the change of state. */
@@ -189,14 +190,7 @@ export interface SandboxFacts {
 }
 
 /** What stands in the way of ending a flow; the row is kept and retried until it is gone. */
-export interface SandboxProblem {
-  readonly flow: string;
-  readonly step: string;
-  readonly message: string;
-  /** ISO 8601. */
-  readonly since: string;
-  readonly attempts: number;
-}
+export type SandboxProblem = FlowProblem;
 
 /** Why nothing can be done with a sandbox but to stop and remove it. */
 export interface SandboxUnreachable {
