@@ -76,7 +76,9 @@ test("the story of the guide: a pod in a sandboxer that is killed, and one in a 
 
   await t.test("the next one has it back, and removes it", async () => {
     const next = await startGuideProgram(t, guide, "sandboxer.ts");
-    match(next.log(), new RegExp(`"took over a sandbox","sandboxId":"${id}","state":"ready"`));
+    await eventually(10_000, () =>
+      match(next.log(), new RegExp(`"took over a sandbox","sandboxId":"${id}","state":"ready"`)),
+    );
     await eventually(10_000, async () => equal((await inspect("box")).info["pending"], undefined));
     deepEqual(await node.list(), new Map([[id, "READY"]]));
     equal(await crib.prints(["exec", "box", "hostname"]), "box\n");
