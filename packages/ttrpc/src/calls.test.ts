@@ -30,7 +30,7 @@ test("a unary call answers, and metadata and the deadline arrive", async (t) => 
     ["OTHER", "1"],
     ["other", "2"],
   ] as const;
-  const { value } = await client.unary(testService.method.say, { value: "hello" }, { metadata, timeoutMs: 5_000 });
+  const { value } = await client.unary(testService.method.say, { value: "hello" }, { metadata, timeoutMs: 60_000 });
   equal(value, 'hello [["containerd-namespace-ttrpc",["k8s.io"]],["other",["1","2"]]] false');
 });
 

@@ -109,7 +109,7 @@ test("a closing server lets running calls answer within its grace, refuses new o
   const stuck = stuckClient.unary(say, { value: "stuck" }).catch((error: StatusError) => error);
   const calls = [client.unary(say, {}), client.unary(say, { value: "second" })];
   await started.promise;
-  const closed = server.close({ graceMs: 200 });
+  const closed = server.close({ graceMs: 2_000 });
   await rejects(client.unary(say, {}), { code: Code.Unavailable, message: "the server is closing" });
   gate.resolve({ value: "done" });
   for (const call of calls) equal((await call).value, "done");

@@ -79,6 +79,8 @@ export class ServerCall {
 
   /** Tells the handler that nobody waits any more. */
   abort(reason: StatusError): void {
+    // A handler that does not end must not keep the process alive until its deadline.
+    clearTimeout(this.#deadline);
     this.#requests?.fail(reason, { discard: true });
     this.#abort.abort(reason);
   }

@@ -23,7 +23,7 @@ import { turn } from "./testing/socket-pair.ts";
 import type { TtrpcClient } from "./types.ts";
 
 const shim = "/usr/bin/containerd-shim-runc-v2";
-const needsShim = { skip: skipReason(), timeout: 20_000 };
+const needsShim = { skip: skipReason(), timeout: 120_000 };
 
 function skipReason(): string | false {
   if (process.getuid?.() !== 0) return "needs root to start a shim";
@@ -74,7 +74,7 @@ function startShim(t: TestContext, id: string): string {
   const args = ["-namespace", "crib-test", "-id", id, ...socketOptions];
   const env = { PATH: process.env["PATH"], TTRPC_ADDRESS: "/run/crib-test.ttrpc", GOMAXPROCS: "2" };
   // Standard input is empty, not open: the shim reads it to its end.
-  const options = { cwd: bundle, env, input: "", encoding: "utf8", timeout: 10_000, killSignal: "SIGKILL" } as const;
+  const options = { cwd: bundle, env, input: "", encoding: "utf8", timeout: 60_000, killSignal: "SIGKILL" } as const;
   const stdout = execFileSync(shim, [...args, "start"], options);
   ok(stdout.startsWith("unix://"), `the shim answered ${JSON.stringify(stdout)}`);
   return stdout.trim().slice("unix://".length);
@@ -103,8 +103,8 @@ test("containerd's runc shim answers, refuses and shuts down", needsShim, async 
   const id = randomBytes(32).toString("hex");
   const path = startShim(t, id);
   const metadata = [["containerd-namespace-ttrpc", "crib-test"]] as const;
-  await using client: TtrpcClient = await connectTtrpc({ path }, { metadata, timeoutMs: 5_000 });
-  const { value: pid } = await client.unary(task.method.connect, { value: id }, { timeoutMs: 5_000 });
+  await using client: TtrpcClient = await connectTtrpc({ path }, { metadata, timeoutMs: 60_000 });
+  const { value: pid } = await client.unary(task.method.connect, { value: id }, { timeoutMs: 60_000 });
   ok(isShim(pid), `the shim calls itself process ${pid}`);
   endWithTest(t, pid, path);
 
