@@ -5,10 +5,10 @@ import { test } from "node:test";
 import { Code } from "@crib/errdefs";
 
 import { connectStubPlugin } from "./testing/stub-plugin.ts";
-import { startTestNri, testContainer, testPod, until } from "./testing/test-nri.ts";
+import { patient, startTestNri, testContainer, testPod, until } from "./testing/test-nri.ts";
 
 test("a plugin registers, is configured, learns of what there is and takes events", async (t) => {
-  const { nri, host, socket } = await startTestNri(t);
+  const { nri, host, socket } = await startTestNri(t, { requestTimeoutMs: 40_000, registrationTimeoutMs: 50_000 });
   host.pods = [testPod()];
   host.containers = [testContainer()];
   equal(statSync(socket).mode & 0o777, 0o600);
@@ -18,7 +18,7 @@ test("a plugin registers, is configured, learns of what there is and takes event
   deepEqual([set.pods.map(({ id }) => id), set.containers.map(({ id }) => id)], [["pod1"], ["c1"]]);
   await until("the plugin has joined", () => nri.isActive);
   const { runtimeName, NRIVersion, requestTimeout, registrationTimeout } = plugin.configuration ?? {};
-  deepEqual([runtimeName, NRIVersion, requestTimeout, registrationTimeout], ["crib", "v0.12.2", 300n, 300n]);
+  deepEqual([runtimeName, NRIVersion, requestTimeout, registrationTimeout], ["crib", "v0.12.2", 40_000n, 50_000n]);
   deepEqual([host.holds, host.releases], [1, 1]);
   equal(nri.plugins()[0]?.pid, process.pid);
 
@@ -99,17 +99,19 @@ test("what cannot be refused reaches every plugin", async (t) => {
   equal(log.filter(({ message }) => message.includes("cannot refuse")).length, 2);
 });
 
+const hang = (): Promise<never> => new Promise(() => {});
+
 test("a plugin that answers late is closed, loudly, and the event goes on", async (t) => {
-  const { nri, socket, log } = await startTestNri(t, { requestTimeoutMs: 50 });
-  const hangs = await connectStubPlugin(socket, {
-    name: "hangs",
-    index: "10",
-    on: { runPodSandbox: () => new Promise(() => {}) },
-  });
+  const { nri, socket, log, limit } = await startTestNri(t);
+  const hangs = await connectStubPlugin(socket, { name: "hangs", index: "10", on: { runPodSandbox: hang } });
   const second = await connectStubPlugin(socket, { name: "b", index: "20" });
   await Promise.all([hangs.synchronized, second.synchronized]);
   await until("both have joined", () => nri.plugins().length === 2);
-  await nri.notify("RunPodSandbox", { pod: testPod() }, t.signal);
+  limit({ requestTimeoutMs: 50 });
+  const notified = nri.notify("RunPodSandbox", { pod: testPod() }, t.signal);
+  // The first plugin's time runs by now; the second is to have all it needs.
+  limit(patient);
+  await notified;
   equal(second.told.length, 1);
   await hangs.closed;
   deepEqual(

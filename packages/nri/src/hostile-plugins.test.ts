@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { connectRaw, trunkFrame, ttrpcFrame } from "./testing/raw-plugin.ts";
 import { connectStubPlugin, type StubOptions, type StubPlugin } from "./testing/stub-plugin.ts";
-import { startTestNri, testContainer, testPod, until } from "./testing/test-nri.ts";
+import { patient, startTestNri, testContainer, testPod, until } from "./testing/test-nri.ts";
 
 const garbage: readonly (readonly [string, Buffer])[] = [
   ["a frame for a connection that does not exist", trunkFrame(7, Buffer.from("x"))],
@@ -29,7 +29,7 @@ for (const [what, bytes] of garbage) {
 }
 
 test("a connection that stays mute delays nobody", async (t) => {
-  const { nri, socket } = await startTestNri(t, { registrationTimeoutMs: 60_000 });
+  const { nri, socket } = await startTestNri(t);
   using _mute = await connectRaw(socket);
   const good = await connectStubPlugin(socket);
   await good.synchronized;
@@ -60,9 +60,10 @@ test("an end inside a frame, before and after registering, closes that connectio
 });
 
 test("random bytes never hurt the runtime", async (t) => {
-  const { nri, socket } = await startTestNri(t, { registrationTimeoutMs: 100 });
+  const { nri, socket, limit } = await startTestNri(t);
   const good = await connectStubPlugin(socket);
   await good.synchronized;
+  limit({ registrationTimeoutMs: 100 });
   let seed = 20_261_121;
   const random = (below: number): number => {
     // Numerical Recipes' linear congruential generator: the same bytes in every run.
@@ -130,14 +131,16 @@ const failures: readonly (readonly [string, (plugin: () => StubPlugin) => Promis
 for (const [what, fail] of failures) {
   for (const phase of ["onConfigure", "onSynchronize"] as const) {
     test(`a plugin that ${what} in ${phase} is not taken, and others are`, async (t) => {
-      const { nri, host, socket } = await startTestNri(t, { requestTimeoutMs: 100, synchronizeTimeoutMs: 100 });
+      const { nri, host, socket, limit } = await startTestNri(t);
       const good = await connectStubPlugin(socket, { index: "10" });
       await good.synchronized;
+      limit({ requestTimeoutMs: 100, synchronizeTimeoutMs: 100 });
       const bad: StubPlugin = await connectStubPlugin(socket, { registers: false, [phase]: () => fail(() => bad) });
       await bad.register();
       await bad.closed;
       await until("the other has joined", () => nri.plugins().length === 1);
       await until("creations are released", () => host.holds === host.releases);
+      limit(patient);
       await nri.notify("RunPodSandbox", { pod: testPod() }, t.signal);
       deepEqual([good.told.length, nri.plugins()[0]?.index], [1, "10"]);
     });
@@ -165,22 +168,24 @@ test("a plugin that dies in an event has agreed to it", async (t) => {
 });
 
 test("a plugin that hangs in Synchronize is not taken, and creations are released at once", async (t) => {
-  const { nri, host, socket, log } = await startTestNri(t, { synchronizeTimeoutMs: 100 });
+  const { nri, host, socket, log, limit } = await startTestNri(t, { synchronizeTimeoutMs: 100 });
   const hangs = await connectStubPlugin(socket, { onSynchronize: () => new Promise(() => {}) });
   await hangs.closed;
   await until("creations are released", () => host.releases === 1);
   equal(nri.plugins().length, 0);
   match(String(log.find(({ message }) => message === "NRI plugin not taken")?.fields["why"]), /no answer within/);
+  limit(patient);
   const next = await connectStubPlugin(socket);
   await next.synchronized;
 });
 
 test("a plugin that does not read is closed at the limit and holds up nobody else", async (t) => {
-  const { nri, socket } = await startTestNri(t, { requestTimeoutMs: 200 });
+  const { nri, socket, limit } = await startTestNri(t);
   const deaf = await connectStubPlugin(socket, { index: "20" });
   await deaf.synchronized;
   await until("it has joined", () => nri.plugins().length === 1);
   deaf.stopReading();
+  limit({ requestTimeoutMs: 200 });
   // More than any buffer of a socket takes.
   const container = testContainer({ annotations: { large: "x".repeat(3 << 20) } });
   await Promise.all(
@@ -190,7 +195,7 @@ test("a plugin that does not read is closed at the limit and holds up nobody els
 });
 
 test("a plugin has a bounded number of events at a time", async (t) => {
-  const { nri, socket } = await startTestNri(t, { maxConcurrentEvents: 2, requestTimeoutMs: 2_000 });
+  const { nri, socket } = await startTestNri(t, { maxConcurrentEvents: 2 });
   let [running, most] = [0, 0];
   const plugin = await connectStubPlugin(socket, {
     on: {

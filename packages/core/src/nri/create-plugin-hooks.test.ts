@@ -244,6 +244,7 @@ test("a step that takes too long keeps a plugin out, and nobody else up", async 
   await plugin.closed;
   (await scene.hooks.enter(t.signal))();
   leave();
+  scene.limit({ synchronizeTimeoutMs: 60_000 });
   await scene.join();
 });
 
@@ -264,8 +265,9 @@ test("updates and evictions that a plugin asks for reach the containers; unknown
 });
 
 test("a plugin that hangs costs one event its limit, and the next nothing", async (t) => {
-  const scene = await nriScene(t, { requestTimeoutMs: 60 });
+  const scene = await nriScene(t);
   await scene.join({ on: { stopContainer: () => new Promise(() => {}) } });
+  scene.limit({ requestTimeoutMs: 60 });
   const before = performance.now();
   await scene.hooks.stopContainer(pod, containerRecord("exited"), t.signal);
   ok(performance.now() - before >= 50);

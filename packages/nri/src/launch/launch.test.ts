@@ -10,7 +10,7 @@ import { Code } from "@crib/errdefs";
 
 import { createNri } from "../create-nri.ts";
 import { noValidator } from "../testing/no-validator.ts";
-import { fakeHost, type LogLine, testPod } from "../testing/test-nri.ts";
+import { fakeHost, type LogLine, patient, testPod, until } from "../testing/test-nri.ts";
 import type { Nri } from "../types.ts";
 
 const stub = pathToFileURL(join(import.meta.dirname, "../testing/stub-plugin.ts")).href;
@@ -49,9 +49,7 @@ function prepare(t: TestContext): Setup {
       socket: join(directory, "run/nri.sock"),
       pluginDir: join(directory, "plugins"),
       pluginConfigDir: join(directory, "conf.d"),
-      registrationTimeoutMs: 5_000,
-      requestTimeoutMs: 2_000,
-      synchronizeTimeoutMs: 5_000,
+      ...patient,
       disableConnections: false,
       defaultValidator: noValidator,
     },
@@ -100,8 +98,7 @@ test("a plugin of the directory is started, configured by its file, and ends wit
   await nri.close();
   equal(isThere(pid), false);
   // The child is init's to reap, or whoever stands in for it.
-  for (let round = 0; round < 100 && isThere(child); round++) await new Promise((resolve) => setTimeout(resolve, 10));
-  equal(isThere(child), false);
+  await until("the child is gone", () => !isThere(child));
   ok(log.some(({ fields }) => fields["line"] === "ready to serve"));
 });
 

@@ -47,7 +47,7 @@ test("an object that is too large by itself is an error that names it", () => {
 });
 
 test("a plugin learns of 12 MB in several messages, and what it wants changed is applied once all is told", async (t) => {
-  const { nri, host, socket } = await startTestNri(t, { synchronizeTimeoutMs: 10_000 });
+  const { nri, host, socket } = await startTestNri(t);
   const large = { annotations: { a: "x".repeat(100_000) } };
   host.pods = pods.map((pod) => testPod({ id: pod.id, ...large }));
   host.containers = Array.from({ length: 100 }, (_, at) => testContainer({ id: `c${at}`, ...large }));

@@ -134,12 +134,11 @@ test("all validators are asked at once, and one that is late refuses", async (t)
     },
   };
   const plugins = ["10", "20", "30"].map((index) => ({ index, events, on }));
-  const { nri } = await start(t, plugins, { requestTimeoutMs: 5_000 });
+  const { nri } = await start(t, plugins);
   await nri.createContainer(subject, t.signal);
 
-  const late = await start(t, [{ events, on: { validateContainerAdjustment: () => new Promise(() => {}) } }], {
-    requestTimeoutMs: 50,
-  });
+  const late = await start(t, [{ events, on: { validateContainerAdjustment: () => new Promise(() => {}) } }]);
+  late.limit({ requestTimeoutMs: 50 });
   await rejects(late.nri.createContainer(subject, t.signal), /validator "00-stub" was lost/);
 });
 
@@ -237,7 +236,7 @@ test("a plugin without a call for an event is told by StateChange, and remembere
 });
 
 test("the caller's end ends the wait, and the plugin stays", async (t) => {
-  const { nri } = await start(t, [{ on: { runPodSandbox: () => new Promise(() => {}) } }], { requestTimeoutMs: 5_000 });
+  const { nri } = await start(t, [{ on: { runPodSandbox: () => new Promise(() => {}) } }]);
   const ends = new AbortController();
   const call = nri.notify("RunPodSandbox", { pod: testPod() }, ends.signal);
   setTimeout(() => ends.abort(new Error("given up")), 10);

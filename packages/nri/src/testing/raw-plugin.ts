@@ -15,7 +15,9 @@ export async function connectRaw(path: string): Promise<RawPlugin> {
   socket.on("error", () => {});
   socket.resume();
   await once(socket, "connect");
-  return { socket, closed: once(socket, "close"), [Symbol.dispose]: () => void socket.destroy() };
+  // Not `once` of the events: that fails with the reset.
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  return { socket, closed, [Symbol.dispose]: () => void socket.destroy() };
 }
 
 /** A frame of the trunk; `length` is what its header claims. */

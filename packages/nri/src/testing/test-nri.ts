@@ -43,35 +43,41 @@ export interface TestNri {
   readonly socket: string;
   readonly directory: string;
   readonly log: readonly LogLine[];
+  /** Sets other limits for what begins from now on. */
+  readonly limit: (limits: TestLimits) => void;
 }
 
-/** A started runtime side in a directory of its own; both go with the test. Limits are short. */
+/** How long plugins have, in milliseconds. */
+export type TestLimits = Partial<
+  Pick<NriOptions, "registrationTimeoutMs" | "requestTimeoutMs" | "synchronizeTimeoutMs">
+>;
+
+/** So long that only a plugin that hangs is late, however slow the machine. */
+export const patient = { registrationTimeoutMs: 60_000, requestTimeoutMs: 60_000, synchronizeTimeoutMs: 60_000 };
+
+/** A started runtime side in a directory of its own; both go with the test. Its limits are `patient` where the options have none. */
 export async function startTestNri(t: TestContext, options: Partial<NriOptions> = {}): Promise<TestNri> {
   const directory = mkdtempSync(join(tmpdir(), "crib-nri-"));
   const socket = join(directory, "nri.sock");
   const log: LogLine[] = [];
-  const nri = createNri(
-    {
-      enable: true,
-      socket,
-      pluginDir: join(directory, "plugins"),
-      pluginConfigDir: join(directory, "conf.d"),
-      registrationTimeoutMs: 300,
-      requestTimeoutMs: 300,
-      synchronizeTimeoutMs: 2_000,
-      disableConnections: false,
-      defaultValidator: noValidator,
-      ...options,
-    },
-    (level, message, fields) => log.push({ level, message, fields }),
-  );
+  const all: NriOptions = {
+    enable: true,
+    socket,
+    pluginDir: join(directory, "plugins"),
+    pluginConfigDir: join(directory, "conf.d"),
+    ...patient,
+    disableConnections: false,
+    defaultValidator: noValidator,
+    ...options,
+  };
+  const nri = createNri(all, (level, message, fields) => log.push({ level, message, fields }));
   t.after(async () => {
     await nri.close();
     rmSync(directory, { recursive: true, force: true });
   });
   const host = fakeHost();
   await nri.start(host);
-  return { nri, host, socket, directory, log };
+  return { nri, host, socket, directory, log, limit: (limits) => void Object.assign(all, limits) };
 }
 
 /** A host without pods. */
@@ -114,9 +120,9 @@ export function testContainer(init: MessageInitShape<typeof ContainerSchema> = {
   return create(ContainerSchema, { ...defaults, ...init } as MessageInitShape<typeof ContainerSchema>);
 }
 
-/** Waits until something is so; fails after five seconds, saying what was waited for. */
+/** Waits until something is so; fails after a minute, saying what was waited for. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  const endsAt = performance.now() + 5_000;
+  const endsAt = performance.now() + 60_000;
   while (!holds()) {
     if (performance.now() > endsAt) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -59,7 +59,11 @@ test("bytes of each connection come out at the other end, in order", async () =>
   one.write(large);
   two.write("second");
   one.write("end");
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const bytes = (): number =>
+    Object.values(received)
+      .flat()
+      .reduce((sum, { length }) => sum + length, 0);
+  while (bytes() < large.length + "secondend".length) await new Promise(setImmediate);
   deepEqual(Buffer.concat(received["one"] ?? []), Buffer.concat([large, Buffer.from("end")]));
   equal(Buffer.concat(received["two"] ?? []).toString(), "second");
   left.close("the test ends");

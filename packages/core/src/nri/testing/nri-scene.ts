@@ -72,6 +72,8 @@ export interface NriScene {
   readonly stopped: string[];
   /** Connects a plugin and waits until it has joined. */
   join(options?: StubOptions): Promise<StubPlugin>;
+  /** Sets other limits, in milliseconds, for what begins from now on. */
+  readonly limit: (limits: Partial<Pick<NriOptions, "requestTimeoutMs" | "synchronizeTimeoutMs">>) => void;
   /** Connects a plugin. */
   connect(options?: StubOptions): Promise<StubPlugin>;
 }
@@ -80,18 +82,20 @@ export interface NriScene {
 export async function nriScene(t: TestContext, options: Partial<NriOptions> = {}): Promise<NriScene> {
   const directory = mkdtempSync(join(tmpdir(), "crib-hooks-"));
   const socket = join(directory, "nri.sock");
-  const nri = createNri({
+  // So long that only a plugin that hangs is late, however slow the machine.
+  const all: NriOptions = {
     enable: true,
     socket,
     pluginDir: join(directory, "plugins"),
     pluginConfigDir: join(directory, "conf.d"),
-    registrationTimeoutMs: 1_000,
-    requestTimeoutMs: 1_000,
-    synchronizeTimeoutMs: 5_000,
+    registrationTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
+    synchronizeTimeoutMs: 60_000,
     disableConnections: false,
     defaultValidator: noValidator,
     ...options,
-  });
+  };
+  const nri = createNri(all);
   t.after(async () => {
     await nri.close();
     rmSync(directory, { recursive: true, force: true });
@@ -116,6 +120,7 @@ export async function nriScene(t: TestContext, options: Partial<NriOptions> = {}
     specs: new Map(),
     updated: [],
     stopped: [],
+    limit: (limits) => void Object.assign(all, limits),
     connect: (stub = {}) => connectStubPlugin(socket, stub),
     join: async (stub = {}) => {
       const before = nri.plugins().length;
