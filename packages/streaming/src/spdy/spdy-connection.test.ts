@@ -83,7 +83,8 @@ test("a stream that nobody reads stops the sender, not the memory", async () => 
   ok(sent < 2 * 1024 * 1024, `${sent} bytes were taken`);
   ok(held <= 512 * 1024, `${held} bytes are held`);
   (await promise).discard();
-  await once(stream, "drain");
+  // It has drained already where the machine stalled so long that the wait above was too short.
+  if (stream.writableNeedDrain) await once(stream, "drain");
 });
 
 test("a refused, a reset and a lost stream each tell their user", async () => {
