@@ -2,6 +2,7 @@ import { cribVersion } from "../version.ts";
 import type { ConfigCheck } from "./config/load-config.ts";
 import type { DaemonConfig } from "./config/types.ts";
 import { Hangups } from "./hangups.ts";
+import { keepCompiled } from "./keep-compiled.ts";
 import { openLog } from "./log.ts";
 import { notifyReady } from "./ready-notice.ts";
 import { startDaemon } from "./start-daemon.ts";
@@ -24,6 +25,7 @@ export async function serve(config: DaemonConfig, options: ServeOptions = {}): P
   notifyReady(log);
   const startMs = Math.round(performance.now());
   log.info({ socket: config.socket, version: cribVersion(), pods: daemon.pods, startMs }, "crib is ready");
+  keepCompiled();
   const signal = await stopped;
   log.info({ signal }, "crib is stopping; pods stay");
   await daemon.stop();
