@@ -19,7 +19,7 @@ function runAlone(statements: string): string {
     ${statements}`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 60_000,
     killSignal: "SIGKILL",
   });
   return stdout + stderr;
@@ -28,7 +28,9 @@ function runAlone(statements: string): string {
 test("what a program leaves behind is adopted, and its end is known, however early", () => {
   const output = runAlone(`
     const results = [];
-    for (const script of ["sleep 0.1; exit 3", "exit 4", "sleep 1000"]) {
+    // Not before the shell is sleep, which unlike a shell reaps nobody.
+    const early = "until [ $(cat /proc/$$/comm) = sleep ]; do :; done; exit 4";
+    for (const script of ["sleep 0.1; exit 3", early, "sleep 1000"]) {
       const child = shell("(" + script + ") >/dev/null 2>&1 & echo $!; exec sleep 0.05");
       child.stderr.resume();
       const output = text(child.stdout);
@@ -36,13 +38,29 @@ test("what a program leaves behind is adopted, and its end is known, however ear
       const pid = Number(await output);
       const adopted = linux.adoptChild(pid);
       if (script.startsWith("sleep 1000")) process.kill(pid, "SIGTERM");
-      const keep = setTimeout(() => undefined, 10_000);
+      const keep = setTimeout(() => undefined, 60_000);
       results.push(await adopted);
       clearTimeout(keep);
     }
     console.log(JSON.stringify([results, children()]));`);
   const ends = [3, 4, null].map((exitCode) => ({ exitCode, signal: exitCode === null ? "SIGTERM" : null }));
   deepEqual(JSON.parse(output), [ends, []]);
+});
+
+test("the end of one that was reaped is known to who asks late, once", () => {
+  const output = runAlone(`
+    const early = "until [ $(cat /proc/$$/comm) = sleep ]; do :; done; exit 4";
+    const child = shell("(" + early + ") >/dev/null 2>&1 & echo $!; exec sleep 0.05");
+    child.stderr.resume();
+    const output = text(child.stdout);
+    await child.exit;
+    const pid = Number(await output);
+    while (children().length > 0) await delay(20);
+    console.log(JSON.stringify([await linux.adoptChild(pid), await linux.adoptChild(pid)]));`);
+  deepEqual(JSON.parse(output), [
+    { exitCode: 4, signal: null },
+    { exitCode: null, signal: null },
+  ]);
 });
 
 test("what nobody waits for leaves no zombie, and libuv's children stay libuv's", () => {

@@ -25,6 +25,8 @@ const slowestPollMs = 50;
 const adoptedPollMs = 1_000;
 /** libuv, or a worker thread, reaps its own children well within this time. */
 const orphanGraceMs = 200;
+/** How many ends of orphans are remembered: where the machine stalls, they are asked for after that time. */
+const rememberedEnds = 1_000;
 
 const signalNames = new Map<number, string>();
 // Some numbers have two names; the usual one comes first.
@@ -111,7 +113,8 @@ class Reaper {
       const result = waitpid(pid, this.#status, WNOHANG);
       if (result === 0) continue;
       children.delete(pid);
-      resolve(result < 0 ? { exitCode: null, signal: null } : decode(this.#status.readInt32LE()));
+      const earlier = this.#orphans?.takeEnd(pid);
+      resolve(result > 0 ? decode(this.#status.readInt32LE()) : (earlier ?? { exitCode: null, signal: null }));
     }
   }
 
@@ -134,6 +137,8 @@ class Orphans {
   readonly #status = Buffer.alloc(4);
   /** Dead children and when they were first seen. */
   #seen = new Map<number, number>();
+  /** Of those that were reaped, the oldest first. */
+  readonly #ends = new Map<number, ChildExit>();
   #timer: NodeJS.Timeout | undefined;
   #willLook = false;
 
@@ -151,13 +156,28 @@ class Orphans {
     }).unref();
   }
 
+  /** How a reaped one ended; once. A child of that number which is there is another one. */
+  takeEnd(pid: number): ChildExit | undefined {
+    const end = this.#ends.get(pid);
+    this.#ends.delete(pid);
+    return end;
+  }
+
+  #reap(pid: number): void {
+    if (waitpid(pid, this.#status, WNOHANG) <= 0) return;
+    this.#ends.delete(pid);
+    this.#ends.set(pid, decode(this.#status.readInt32LE()));
+    const [oldest] = this.#ends.keys();
+    if (this.#ends.size > rememberedEnds && oldest !== undefined) this.#ends.delete(oldest);
+  }
+
   #look(): void {
     const now = performance.now();
     const seen = new Map<number, number>();
     for (const pid of this.#deadChildren()) {
       const since = this.#seen.get(pid) ?? now;
       if (now - since < orphanGraceMs) seen.set(pid, since);
-      else waitpid(pid, this.#status, WNOHANG);
+      else this.#reap(pid);
     }
     this.#seen = seen;
     if (seen.size === 0 || this.#timer !== undefined) return;
@@ -205,8 +225,8 @@ export function reapChild(pid: number): Promise<ChildExit> {
 }
 
 /**
- * Waits for the end of a child that this process got by being a child subreaper, however long it lives, and reaps it. To be called in the
- * turn of the event loop in which the program that left it is seen to end, or its status may go to nobody. Never rejects: what is no
+ * Waits for the end of a child that this process got by being a child subreaper, however long it lives, and reaps it. To be called
+ * soon after the program that left it is seen to end: of those that were reaped, the last thousand are remembered. Never rejects: what is no
  * child of this process settles with nulls. Polls once a second besides the signal, and does not keep the event loop alive.
  */
 export function adoptChild(pid: number): Promise<ChildExit> {
