@@ -4,13 +4,13 @@ import { closeSync, writeSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { constants } from "node:os";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { Code } from "@crib/errdefs";
 
 import { check } from "../libc/errno-error.ts";
 import { type Call, connect, declare, socket, socketpair } from "../libc/libc.ts";
 import { openDescriptors, temporaryDirectory } from "../testing/host.ts";
+import { until } from "../testing/until.ts";
 import { connectVsock, type VsockKernel } from "./connect-vsock.ts";
 import { socketOfDescriptor } from "./socket-of-descriptor.ts";
 import { SOCK_STREAM_NONBLOCK_CLOEXEC } from "./until-connected.ts";
@@ -52,8 +52,7 @@ test("a connected socket is a stream, both ways, and its address is that of vsoc
   for await (const chunk of stream) received.push(chunk as Buffer);
   equal(Buffer.concat(received).equals(sent), true);
   await untilClosed(stream);
-  await delay(10); // the peer's end
-  equal(openDescriptors(), before);
+  await until("the peer's end is closed too", () => openDescriptors() === before);
 });
 
 test("what the kernel refuses is an error with its class, and leaves nothing", async () => {

@@ -37,7 +37,7 @@ ${statement}`;
   return socket;
 }
 
-const inTime = (): AbortSignal => AbortSignal.timeout(10_000);
+const inTime = (): AbortSignal => AbortSignal.timeout(60_000);
 
 test("a descriptor arrives, late too, and is one of ours", needsPython, async (t) => {
   const socket = await connection(t, "time.sleep(0.05); socket.send_fds(s, [b'name'], [f])");
@@ -51,8 +51,8 @@ test(
   needsPython,
   async (t) => {
     for (const [statement, why] of [
-      ["s.send(b'text'); time.sleep(10)", /without one/],
-      ["socket.send_fds(s, [b'x'], [f, f, f]); time.sleep(10)", /several/],
+      ["s.send(b'text'); time.sleep(1000)", /without one/],
+      ["socket.send_fds(s, [b'x'], [f, f, f]); time.sleep(1000)", /several/],
       ["s.close()", /ended/],
     ] as const) {
       const socket = await connection(t, statement);
@@ -64,7 +64,7 @@ test(
 );
 
 test("a wait is given up, and a closed socket is refused", needsPython, async (t) => {
-  const socket = await connection(t, "time.sleep(10)");
+  const socket = await connection(t, "time.sleep(1000)");
   await rejects(receiveDescriptor(socket, AbortSignal.timeout(30)), { name: /AbortError|TimeoutError/ });
   socket.destroy();
   await rejects(receiveDescriptor(socket, inTime()), { code: Code.FailedPrecondition });

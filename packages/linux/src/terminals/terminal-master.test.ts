@@ -35,7 +35,7 @@ test("what is typed is read, the size is known, and the end comes with the last 
   const before = openDescriptors();
   const { terminal, shown } = terminalWith(t, "read line; echo got-$line; stty size");
   terminal.resize({ columns: 133, rows: 47 });
-  await terminal.write(Buffer.from("hello\n"), AbortSignal.timeout(10_000));
+  await terminal.write(Buffer.from("hello\n"), AbortSignal.timeout(60_000));
   // Not `once`, which the EIO of the end would reject.
   await new Promise((resolve) => terminal.output.once("close", resolve));
   match(shown(), /hello\r\ngot-hello\r\n47 133\r\n/);

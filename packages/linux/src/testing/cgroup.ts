@@ -10,7 +10,7 @@ export function temporaryCgroup(t: TestContext): string {
   count += 1;
   const path = `/crib-linux-test-${process.pid}-${count}`;
   t.after(async () => {
-    await killCgroup(path, { timeoutMs: 5_000 });
+    await killCgroup(path, { timeoutMs: 60_000 });
     await removeCgroup(path);
   });
   return path;

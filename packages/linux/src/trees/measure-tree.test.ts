@@ -63,9 +63,9 @@ test("while somebody swaps directories for links, nothing outside counts", needs
   mkdirSync(join(directory, "tree/a/b"), { recursive: true });
   await using _ = await swapLoop(join(directory, "tree/a/b"), join(directory, "host"));
   let rounds = 0;
-  for (const end = performance.now() + 600; performance.now() < end; rounds += 1) {
+  // However slow the machine, so many rounds that the loop hits.
+  for (const end = performance.now() + 600; performance.now() < end || rounds <= 500; rounds += 1) {
     const { inodes } = finish(measureTree(join(directory, "tree")));
     ok(inodes <= 4, `${inodes} inodes`);
   }
-  ok(rounds > 500, `only ${rounds} rounds`);
 });

@@ -84,7 +84,8 @@ test("while somebody swaps directories for links, nothing outside is removed", n
   mkdirSync(join(tree, "a/b"), { recursive: true });
   await using loop = await swapLoop(join(tree, "a/b"), host);
   let rounds = 0;
-  for (const end = performance.now() + 600; performance.now() < end; rounds += 1) {
+  // However slow the machine, so many rounds that the loop hits.
+  for (const end = performance.now() + 600; performance.now() < end || rounds <= 5; rounds += 1) {
     finish(removeTree(tree));
     // Filled elsewhere, since this process must not follow the link either.
     const fresh = join(directory, `new-${rounds}`);
@@ -95,5 +96,4 @@ test("while somebody swaps directories for links, nothing outside is removed", n
     finish(removeTree(tree));
     equal(readdirSync(host).length, names.length, `round ${rounds}`);
   }
-  ok(rounds > 5, `only ${rounds} rounds`);
 });

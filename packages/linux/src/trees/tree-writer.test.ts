@@ -106,7 +106,8 @@ test("while somebody swaps directories for links, nothing is written outside", n
   mkdirSync(join(root, "a/b"), { recursive: true });
   await using _ = await swapLoop(join(root, "a/b"), host);
   let written = 0;
-  for (const end = performance.now() + 600; performance.now() < end;) {
+  // However slow the machine, so often that the loop hits.
+  for (const end = performance.now() + 600; performance.now() < end || written <= 100;) {
     // Each starts without a descriptor of the directory, since a kept one cannot be led astray.
     using writer = new TreeWriter(root);
     for (let index = 0; index < 20; index += 1) {
@@ -122,7 +123,6 @@ test("while somebody swaps directories for links, nothing is written outside", n
       writer.remove(Buffer.from("unrelated"));
     }
   }
-  ok(written > 100, `only ${written} were written`);
   deepEqual(readdirSync(host), ["canary"]);
   equal(readFileSync(join(host, "canary"), "utf8"), "alive");
   equal(lstatSync(join(host, "canary")).nlink, 1);
