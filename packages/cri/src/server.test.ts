@@ -201,20 +201,23 @@ test("errors of the sandboxes keep code and message, any other says nothing of i
 test("a client that leaves aborts the signal of its call, a deadline does so by its own name", async () => {
   await using server = await startTestServer();
   const reasons: unknown[] = [];
-  const entered = Promise.withResolvers<void>();
+  let entered = 0;
   server.sandboxes.beforeRun = (signal) =>
     new Promise((_resolve, reject) => {
-      entered.resolve();
+      entered += 1;
       signal.addEventListener("abort", () => {
         reasons.push(signal.reason);
         reject(signal.reason as Error);
       });
     });
-  const late = server.client.call(runtime.runPodSandbox, { config: web }, { deadline: Date.now() + 50 });
-  await rejects(late, { code: Code.DeadlineExceeded });
-  await entered.promise;
-  for (let i = 0; i < 100 && reasons.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  equal((reasons[0] as StatusError).code, Code.DeadlineExceeded);
+  const isTold = (): boolean => reasons.some((reason) => (reason as StatusError).code === Code.DeadlineExceeded);
+  // Where the machine stalls, a short deadline passes before the call has come.
+  for (let timeoutMs = 50; timeoutMs < 20_000 && !isTold(); timeoutMs *= 4) {
+    const late = server.client.call(runtime.runPodSandbox, { config: web }, { deadline: Date.now() + timeoutMs });
+    await rejects(late, { code: Code.DeadlineExceeded });
+    while (reasons.length < entered) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  ok(isTold());
 });
 
 test("events of pods are streamed with the pod's status until the client leaves", async () => {
@@ -244,7 +247,7 @@ test("events of pods are streamed with the pod's status until the client leaves"
     [deleted, notReady],
   ]);
   stream.cancel();
-  for (let i = 0; i < 100 && server.eventReaders() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 6_000 && server.eventReaders() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   equal(server.eventReaders(), 0);
 });
 

@@ -89,7 +89,7 @@ test("what happens while nobody watches is told to the first who does, and only 
   const stream = await watch(server);
   deepEqual(summary(await read(stream, 8)), expected(ids));
   stream.cancel();
-  for (let i = 0; i < 100 && server.eventReaders() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 6_000 && server.eventReaders() > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   const later = await watch(server);
   const container = containerRecord("dd".repeat(32));
   server.containers.publish("stopped", container);
