@@ -47,7 +47,7 @@ async function play(script: FaultScript): Promise<void> {
   script.prepare(stage);
   const client = createRegistryClient({ configPaths: [], retryMinMs: 2, stallMs: 100 });
   try {
-    const blobs = await pull(client, stage, AbortSignal.timeout(10_000));
+    const blobs = await pull(client, stage, AbortSignal.timeout(60_000));
     equal(script.ends, "pulled");
     deepEqual(blobs, layers);
   } catch (reason) {
