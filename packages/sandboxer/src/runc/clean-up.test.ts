@@ -30,10 +30,10 @@ test("what a service has left is removed by another, as often as one likes", nee
   deepEqual(await runc.leftovers(), []);
 });
 
-/** A runtime that does what the script says before and after each `create`. */
+/** A runtime that does what the script says before and after each `create`, and has long enough for all else. */
 function hangingRuntime(t: TestContext, before: string, after: string): RuncFixture {
   const script = join("/tmp", `crib-runc-hangs-${process.pid}-${Math.random()}`);
-  const runc = RuncFixture.open(t, { binary: script, callTimeoutMs: 1_500 });
+  const runc = RuncFixture.open(t, { binary: script, callTimeoutMs: 3_000 });
   const body = `case "$*" in *" create "*) ${before};; esac
     ${findBinary("runc")} "$@"; status=$?
     case "$*" in *" create "*) ${after};; esac

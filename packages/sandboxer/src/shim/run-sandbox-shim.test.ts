@@ -99,7 +99,7 @@ test("start makes one server for a pod, which ends with its sandbox and leaves n
   const identity = processIdentity(pid);
   await client.unary(method.shutdownSandbox, { sandboxId: "a" });
   equal((await client.closed).code, Code.Unavailable);
-  if (identity) await waitProcessGone(identity, { timeoutMs: 10_000 });
+  if (identity) await waitProcessGone(identity, { timeoutMs: 60_000 });
   deepEqual(await readdir(join(dir, "s")), []);
   deepEqual(await readdir(join(dir, "d")), []);
 });

@@ -1,3 +1,4 @@
+export { AwakeTime } from "./controller-suite/awake-time.ts";
 export { controllerSuite } from "./controller-suite/controller-suite.ts";
 export type {
   ControllerFixture,

@@ -47,7 +47,7 @@ export async function serveFake(
     await served[Symbol.asyncDispose]();
   };
   t.after(end);
-  const client = grpcServiceClient(Controller, channel, { timeoutMs: 10_000 });
+  const client = grpcServiceClient(Controller, channel, { timeoutMs: 60_000 });
   return {
     stateDir,
     fake,

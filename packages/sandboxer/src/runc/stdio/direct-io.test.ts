@@ -4,13 +4,13 @@ import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync }
 import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { Code } from "@crib/errdefs";
 import { openFifoWriter } from "@crib/linux";
 
 import { needsRunc } from "../testing/needs-runc.ts";
 import { RuncFixture } from "../testing/runc-fixture.ts";
+import { until } from "../testing/until.ts";
 
 test("input and output are the client's FIFOs", needsRunc, async (t) => {
   const runc = RuncFixture.open(t);
@@ -44,8 +44,13 @@ test("output goes on when the client is away, and waits for it", needsRunc, asyn
   await runc.run("b", { args: ["sh", "-c", "while :; do echo x; sleep 0.01; done"], request: { stdout } });
   for (let visit = 0; visit < 3; visit++) {
     const fd = openSync(stdout, constants.O_RDONLY | constants.O_NONBLOCK);
-    await delay(30);
-    equal(readSync(fd, Buffer.alloc(2)), 2);
+    await until("something is there", () => {
+      try {
+        return readSync(fd, Buffer.alloc(2)) === 2;
+      } catch {
+        return false; // not yet
+      }
+    });
     closeSync(fd);
   }
   equal((await runc.state("b")).status, 2);

@@ -7,7 +7,7 @@ import { findBinary } from "../runtime/find-binary.ts";
 export const busybox = "/bin/busybox";
 
 /** Skips a test where containers cannot run, saying what is missing, and ends one that hangs. */
-export const needsRunc: TestOptions = { skip: whyNot() ?? false, timeout: 60_000 };
+export const needsRunc: TestOptions = { skip: whyNot() ?? false, timeout: 120_000 };
 
 function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-const limitMs = 20_000;
+const limitMs = 60_000;
 
 /** Settles once a claim holds; fails, quoting it, when it does not in time, which no machine needs. */
 export async function until(claim: string, holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -3,8 +3,12 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { Code, hasCode } from "@crib/errdefs";
 
+import { AwakeTime } from "./awake-time.ts";
 import { grace, type Promising } from "./controller-fixture.ts";
 import { casesWithPeer, type PeerCase } from "./peer-promises.ts";
+
+/** No promise: what a peer that is back has to be found again. */
+const patientMs = 60_000;
 
 /** What holds where one process makes many sandboxes that outlive it: while it is away nobody can tell of them, and none has ended. */
 export function lostPeerPromises(promise: Promising): void {
@@ -27,7 +31,7 @@ export function lostPeerPromises(promise: Promising): void {
     await becomes(it, "pending", 1_000, t.signal);
     await rejects(controller.stop(id, grace, t.signal), { code: Code.Unavailable });
     await it.peer.revive?.();
-    await becomes(it, "ready", 10_000, t.signal);
+    await becomes(it, "ready", patientMs, t.signal);
     await endAtLast(it, t.signal);
     await wait;
   });
@@ -39,7 +43,7 @@ export function lostPeerPromises(promise: Promising): void {
     equal((await next.adopt(it.sandbox, instance, t.signal)).state, "pending");
     const wait = next.wait(it.sandbox.id, t.signal);
     await it.peer.revive?.();
-    await becomes(it, "ready", 10_000, t.signal);
+    await becomes(it, "ready", patientMs, t.signal);
     await endAtLast(it, t.signal);
     await wait;
   });
@@ -50,12 +54,12 @@ export function lostPeerPromises(promise: Promising): void {
     const next = await it.fixture.restart();
     {
       using _frozen = await it.peer.freeze(it.sandbox);
-      const begun = performance.now();
+      using awake = new AwakeTime();
       equal((await next.adopt(it.sandbox, instance, t.signal)).state, "pending");
-      ok(performance.now() - begun < 5_000, "the daemon waits for the peer");
+      ok(awake.ms < 5_000, "the daemon waits for the peer");
       await rejects(next.stop(id, { graceMs: 100 }, t.signal), { code: Code.DeadlineExceeded });
     }
-    await becomes(it, "ready", 10_000, t.signal);
+    await becomes(it, "ready", patientMs, t.signal);
     await endAtLast(it, t.signal);
   });
 }
@@ -66,16 +70,16 @@ async function becomes(
   withinMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const end = performance.now() + withinMs;
+  using awake = new AwakeTime();
   const state = async (): Promise<string> =>
     (await fixture.controller.status(sandbox.id, { verbose: false }, signal)).state;
-  while ((await state()) !== wanted && performance.now() < end) await delay(10);
+  while ((await state()) !== wanted && awake.ms < withinMs) await delay(10);
   equal(await state(), wanted);
 }
 
 /** Stops and shuts down, as often as it takes: a peer that is back may be reached a moment later. */
 async function endAtLast({ fixture, sandbox }: PeerCase, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + patientMs;
   for (;;) {
     try {
       await fixture.controller.stop(sandbox.id, grace, signal);

@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Sandbox } from "../../types.ts";
+import { AwakeTime } from "./awake-time.ts";
 import { type ControllerFixture, type ControllerPeer, grace, type Promising } from "./controller-fixture.ts";
 
 /** What holds where another process holds a sandbox, and its death is the sandbox's: it may die, or hang, at any time. */
@@ -23,10 +24,10 @@ export function peerPromises(promise: Promising): void {
     await controller.start(sandbox.id, t.signal);
     const wait = controller.wait(sandbox.id, t.signal);
     await peer.kill(sandbox);
-    const end = performance.now() + 1_000;
+    using awake = new AwakeTime();
     const state = async (): Promise<string> =>
       (await controller.status(sandbox.id, { verbose: false }, t.signal)).state;
-    while ((await state()) !== "exited" && performance.now() < end) await delay(10);
+    while ((await state()) !== "exited" && awake.ms < 1_000) await delay(10);
     equal(await state(), "exited");
     notEqual((await wait).exitCode, 0);
     await controller.stop(sandbox.id, grace, t.signal);
@@ -39,9 +40,9 @@ export function peerPromises(promise: Promising): void {
     const { controller } = fixture;
     await controller.start(sandbox.id, t.signal);
     using _frozen = await peer.freeze(sandbox);
-    const asked = performance.now();
+    using awake = new AwakeTime();
     await controller.status(sandbox.id, { verbose: false }, t.signal);
-    ok(performance.now() - asked < 1_000, "status waits for the peer");
+    ok(awake.ms < 1_000, "status waits for the peer");
     await controller.stop(sandbox.id, { graceMs: 100 }, t.signal);
     await controller.shutdown(sandbox.id, t.signal);
     deepEqual(await fixture.leftovers(sandbox), []);
@@ -51,9 +52,9 @@ export function peerPromises(promise: Promising): void {
     const instance = await fixture.controller.start(sandbox.id, t.signal);
     const next = await fixture.restart();
     using _frozen = await peer.freeze(sandbox);
-    const begun = performance.now();
+    using awake = new AwakeTime();
     await next.adopt(sandbox, instance, t.signal).catch(() => undefined);
-    ok(performance.now() - begun < 5_000, "the daemon waits for the peer");
+    ok(awake.ms < 5_000, "the daemon waits for the peer");
     await next.stop(sandbox.id, { graceMs: 100 }, t.signal);
     await next.shutdown(sandbox.id, t.signal);
     deepEqual(await fixture.leftovers(sandbox), []);
