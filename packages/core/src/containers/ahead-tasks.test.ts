@@ -127,14 +127,15 @@ test("a task that ends while it waits, or dies with its shim, is no run of the c
 
 test("a task that nobody starts is taken back, and only so many wait", async (t) => {
   const fixture = await ContainerFixture.open(t, { aheadMs: 20 });
-  const id = await createAhead(fixture);
-  await until(() => !fixture.waiting.has(id) && fixture.services.tasks.size === 0);
+  const id = await fixture.containers.create(fixture.request(), signal);
+  await until(() => callsOf(fixture, "delete") === 1 && !fixture.waiting.has(id) && fixture.services.tasks.size === 0);
   await fixture.containers.start(id, signal);
   equal(callsOf(fixture, "create"), 2);
   fixture.services.troubles.set("create", "hang");
   for (let number = 0; number < 20; number++) {
     await fixture.containers.create(fixture.request({ name: `many-${number}` }), signal);
   }
+  await until(() => callsOf(fixture, "create") >= 2 + 16);
   await begun();
   equal(callsOf(fixture, "create"), 2 + 16);
 });

@@ -123,7 +123,7 @@ test("a stop asks once, then kills when the shortest of the times is over", asyn
 });
 
 test("a shim that hangs does not hold up a stop", async (t) => {
-  const fixture = await ContainerFixture.open(t, { budgets: { "task.delete": 100 } });
+  const fixture = await ContainerFixture.open(t, { stopTimes: { killMs: 100, toldMs: 100 } });
   const id = await fixture.run();
   fixture.services.troubles.set("kill", "hang");
   await fixture.containers.stop(id, 0, signal);
@@ -132,7 +132,7 @@ test("a shim that hangs does not hold up a stop", async (t) => {
 });
 
 test("a container of a pod without controller is killed at once, since nobody would tell of its end", async (t) => {
-  const fixture = await ContainerFixture.open(t, { budgets: { "task.delete": 100 } });
+  const fixture = await ContainerFixture.open(t, { stopTimes: { killMs: 100, toldMs: 100 } });
   const id = await fixture.run();
   fixture.unreachable = { reason: "its controller is gone", since: new Date().toISOString() };
   const asked = fixture.services.calls.length;

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Code } from "@crib/errdefs";
 
 import { ContainerFixture } from "../testing/container-fixture.ts";
+import { until } from "../testing/until.ts";
 
 const { signal } = new AbortController();
 
@@ -112,9 +113,4 @@ async function takeUp(fixture: ContainerFixture): Promise<void> {
   fixture.services.isGone = false;
   fixture.unreachable = undefined;
   await fixture.containers.takeUp(fixture.sandbox.id);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let rounds = 0; rounds < 200 && !condition(); rounds++) await delay(10);
-  ok(condition());
 }

@@ -37,6 +37,8 @@ export interface ContainerFixtureOptions {
   readonly hooks?: Partial<PluginHooks>;
   readonly bootId?: string;
   readonly budgets?: Readonly<Record<string, number>>;
+  /** For a test in which a shim does not kill, or does not tell of it. Default: those of a daemon. */
+  readonly stopTimes?: ContainerDeps["stopTimes"];
   /** How long a task that was made ahead waits. */
   readonly aheadMs?: number;
 }
@@ -80,14 +82,17 @@ export class ContainerFixture {
 
   /** Opens everything without recovering. */
   async start(options: ContainerFixtureOptions = {}): Promise<void> {
-    const { faults, hooks = {}, bootId = "boot", budgets = {}, aheadMs } = options;
+    const { faults, hooks = {}, bootId = "boot", budgets = {}, stopTimes, aheadMs } = options;
     this.waiting.clear();
     const { dir } = this;
     this.#database = await openDatabase(join(dir, "metadata.db"));
     const store = await openContainerStore(this.#database, openRecordCopies(join(dir, "containers")));
     const rows = createContainerRows({
       store,
-      deps: this.#deps((id) => store.find(id), { ...noPlugins, ...hooks }),
+      deps: {
+        ...this.#deps((id) => store.find(id), { ...noPlugins, ...hooks }),
+        ...(stopTimes && { stopTimes }),
+      },
       faults: parseFaults(faults),
       budgets: { do: budgets, undo: {} },
       endStrays: async () => {},
@@ -100,7 +105,7 @@ export class ContainerFixture {
       rows,
       retries: createRetries(50, 1_000),
       straysEnded: Promise.resolve(),
-      runBudgetMs: 10_000,
+      runBudgetMs: 60_000,
       ...(aheadMs !== undefined && { holdMs: aheadMs }),
       log,
     });
@@ -108,7 +113,7 @@ export class ContainerFixture {
   }
 
   async close(): Promise<void> {
-    await this.containers.close(1_000);
+    await this.containers.close(3_000);
     await this.#database?.[Symbol.asyncDispose]();
     this.#database = undefined;
   }
@@ -197,7 +202,6 @@ export class ContainerFixture {
       findContainer,
       exits: new TaskExits({ services, ended: (id, end) => this.containers.taskEnded(id, end) }),
       clocks: new StopClocks(),
-      stopTimes: { killMs: 100, toldMs: 100 },
       sessions: new Map(),
       waiting: this.waiting,
       log: { warn: () => {} },
