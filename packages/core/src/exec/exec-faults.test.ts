@@ -42,7 +42,7 @@ suite("Execs whose shim, container or daemon ends", needsShim, () => {
 
   test("a shim that hangs holds up no caller: not with a timeout, and not without one", async () => {
     await using fixture = await ContainerFixture.make();
-    const execs = fixture.execs({ pulse: { everyMs: 100, answerMs: 100 } });
+    const execs = fixture.execs({ pulse: { everyMs: 200, answerMs: 2_500 } });
     const { process: shim } = await fixture.services.of(fixture.sandbox.id, never);
     const stream = execs.exec(fixture.id, sleep, { stdout: new Sink() }, never);
     const hung = rejects(stream, { code: Code.Unavailable, message: /hangs/ });
@@ -52,7 +52,7 @@ suite("Execs whose shim, container or daemon ends", needsShim, () => {
       const begun = performance.now();
       const late = execs.execSync(fixture.id, { ...sleep, timeoutMs: 200 }, never);
       await Promise.all([rejects(late, { code: Code.DeadlineExceeded }), hung]);
-      ok(performance.now() - begun < 5_000);
+      ok(performance.now() - begun < 60_000);
     } finally {
       process.kill(shim?.pid ?? 0, "SIGCONT");
     }

@@ -1,4 +1,6 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, suite, test } from "node:test";
 
@@ -74,12 +76,13 @@ suite("Exec with a client's streams in a real container", needsShim, () => {
   test("a process goes on when its client leaves, is not held up, and is deleted at its end", async () => {
     const leaving = new AbortController();
     const stdout = new Sink();
-    const script = "echo begun; sleep 0.3; seq 100000; sleep 0.1; echo over >&2";
+    const script = "echo begun; while [ ! -e /go-on ]; do sleep 0.02; done; seq 100000; sleep 0.1; echo over >&2";
     const exit = execs.exec(fixture.id, command(script), { stdout, stderr: new Sink() }, leaving.signal);
     await stdout.has(/begun/);
     leaving.abort();
     await rejects(exit, { code: Code.Canceled });
-    equal(await runs("sleep 0.3"), true);
+    equal(await runs("go-on"), true);
+    await writeFile(join(fixture.bundleDir, "rootfs/go-on"), "");
     await eventually("it has ended by itself", async () => !(await runs("seq 100000")));
     await eventually("its FIFOs are gone", async () => (await fixture.execDirs()).length === 0);
   });

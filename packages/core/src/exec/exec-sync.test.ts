@@ -67,8 +67,8 @@ suite("ExecSync in a real container", needsShim, () => {
 
   test("a child that keeps the output open is waited for no longer than the drain time", async () => {
     const begun = performance.now();
-    const { stdout, exitCode } = await sh("sleep 5 & echo done");
-    ok(performance.now() - begun < 4_000);
+    const { stdout, exitCode } = await sh("sleep 1000 & echo done");
+    ok(performance.now() - begun < 60_000);
     deepEqual([text(stdout), exitCode], ["done\n", 0]);
     deepEqual(await fixture.execDirs(), []);
   });

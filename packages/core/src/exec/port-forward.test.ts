@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { equal, ok, rejects } from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -12,9 +12,10 @@ import { pinNamespaces, unpinNamespace, withNetns } from "@crib/linux";
 
 import type { SandboxRecord } from "../sandbox/types.ts";
 import { createExecs } from "./create-execs.ts";
+import { eventually } from "./testing/text.ts";
 import type { Execs } from "./types.ts";
 
-const needsRoot = { skip: process.getuid?.() === 0 ? false : "needs root", timeout: 20_000 };
+const needsRoot = { skip: process.getuid?.() === 0 ? false : "needs root", timeout: 120_000 };
 const never = new AbortController().signal;
 
 function netns(t: TestContext): string {
@@ -100,8 +101,7 @@ test("both directions are copied whole, each with its own end", needsRoot, async
   client.end(bytes);
   equal(Buffer.compare(await read(client), bytes), 0);
   await joined;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  ok(readdirSync("/proc/self/fd").length <= before);
+  await eventually("the descriptors are closed", () => readdirSync("/proc/self/fd").length <= before);
 });
 
 test("a server that listens over IPv6 only is reached", needsRoot, async (t) => {
@@ -122,9 +122,9 @@ test(
     const port = await serve(t, net, false, (socket) => {
       let count = 0;
       const timer = setInterval(() => {
-        if (count++ < 4) socket.write("."); // slower than a second in all, and then silent for good
+        if (count++ < 12) socket.write("."); // slower than a second in all, and then silent for good
         else clearInterval(timer);
-      }, 400);
+      }, 100);
       socket.on("error", () => undefined);
     });
     const [client, stream] = pair();
@@ -134,9 +134,9 @@ test(
     client.on("data", (chunk: Buffer) => got.push(chunk));
     client.end();
     await joined;
-    equal(Buffer.concat(got).toString(), "....");
+    equal(Buffer.concat(got).toString(), ".".repeat(12));
     const took = performance.now() - begun;
-    ok(took > 2_400 && took < 8_000, `${took} ms`);
+    ok(took > 2_000 && took < 60_000, `${took} ms`);
   },
 );
 
@@ -160,7 +160,9 @@ test("a host network pod's ports are the host's", needsRoot, async (t) => {
 test("a client that leaves, or an abort, ends the connection inside", needsRoot, async (t) => {
   const net = netns(t);
   const closed: string[] = [];
+  let accepted = 0;
   const port = await serve(t, net, false, (socket) => {
+    accepted += 1;
     socket.on("error", () => undefined);
     socket.on("data", () => undefined);
     socket.once("close", () => closed.push("closed"));
@@ -174,12 +176,11 @@ test("a client that leaves, or an abort, ends the connection inside", needsRoot,
     execsOf({ net }).portForward("pod", port, other, leaving.signal),
   ];
   first.write("x");
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await eventually("both are there", () => accepted === 2);
   stream.destroy();
   leaving.abort();
   await Promise.all(joined);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  deepEqual(closed, ["closed", "closed"]);
+  await eventually("both are closed", () => closed.length === 2);
 });
 
 test("nobody listening, a closed namespace and a pod that is not ready are errors", needsRoot, async (t) => {

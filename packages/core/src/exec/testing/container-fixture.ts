@@ -155,7 +155,7 @@ export class ContainerFixture implements AsyncDisposable {
   async #remove(): Promise<void> {
     const { tasks } = await this.services.of(this.sandbox.id, never);
     await tasks.kill({ id: this.id, signal: 9, all: true }, never).catch(() => undefined);
-    await tasks.wait(this.id, "", never, { timeoutMs: 5_000 }).catch(() => undefined);
+    await tasks.wait(this.id, "", never, { timeoutMs: 60_000 }).catch(() => undefined);
     await tasks.delete(this.id, "", never).catch(() => undefined);
   }
 }
