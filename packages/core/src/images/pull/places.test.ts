@@ -44,6 +44,6 @@ test("who stops waiting is not given a place, not even one that was just handed 
     (place) => place[Symbol.dispose](),
     () => {},
   );
-  using again = await places.take(AbortSignal.timeout(1_000));
+  using again = await places.take(t.signal);
   equal(typeof again[Symbol.dispose], "function");
 });

@@ -260,7 +260,7 @@ test("progress is told layer by layer, to a late caller from what is true now", 
   const first = node.pull("busybox", { onEvent: (event) => early.push(event) });
   await half.promise;
   const second = node.pull("busybox", { onEvent: (event) => late.push(event) });
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  while (late.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
   deepEqual(
     late.map(({ kind }) => kind),
     ["resolving", "resolved", "layer"],
@@ -315,8 +315,7 @@ test("a pull that is given up does not wait for those that it shares a layer wit
   await half.promise;
   const leave = new AbortController();
   const waiting = node.pull("a", {}, leave.signal);
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  equal(node.rows("pulls").length, 2);
+  while (node.rows("pulls").length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   leave.abort();
   await rejects(waiting, { code: Code.Canceled });
   while (node.rows("pulls").length > 1) await new Promise((resolve) => setTimeout(resolve, 5));

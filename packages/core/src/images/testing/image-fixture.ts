@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { parseReference } from "@crib/oci-spec";
 
@@ -48,6 +49,9 @@ export class ImageFixture {
     });
     await fixture.start(options);
     await fixture.images.recover();
+    // It has asked for a collection, which on a slow machine would take what a test makes by hand.
+    await delay(2);
+    await fixture.images.collectGarbage(t.signal);
     return fixture;
   }
 
