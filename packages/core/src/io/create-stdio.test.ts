@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
@@ -98,8 +98,10 @@ test("daemons that end under load hand over without loss or doubles, and what en
   const count = 300_000;
   let stdio = createStdio({ log: () => undefined });
   let streams = await stdio.open(request, t.signal);
-  // The pauses see to it that no machine is done with it between two daemons.
-  const script = `seq 1 100000; sleep 0.4; seq 100001 200000; sleep 0.4; seq 200001 ${count}; echo bye >&2`;
+  // However slow the machine, it is not done with it between two daemons.
+  const gate = join(first.directory, "gate");
+  const pause = (number: number): string => `until [ -e "${gate}${number}" ]; do sleep 0.02; done`;
+  const script = `seq 1 100000; ${pause(1)}; seq 100001 200000; ${pause(2)}; seq 200001 ${count}; echo bye >&2`;
   const child = first.start(script, streams);
   let ends = 0;
   for (; !(await streams.drained(40)); ends += 1) {
@@ -107,6 +109,7 @@ test("daemons that end under load hand over without loss or doubles, and what en
     await new Promise((resolve) => setTimeout(resolve, 10));
     stdio = createStdio({ log: () => undefined });
     streams = await stdio.adopt(request, t.signal);
+    writeFileSync(`${gate}${ends + 1}`, "");
   }
   await untilExit(child);
   await stdio.close();

@@ -1,6 +1,8 @@
 import { equal, ok } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -40,14 +42,19 @@ test("a daemon that is killed loses at most one read of each output and leaves n
   const request = bench.request();
   const paths = fifoPaths({ dir: request.dir, stdin: false, stdout: true, stderr: true });
   let daemon = await start("open", request);
-  const seq = `seq -f %0${lineBytes - 1}.0f ${count}`;
-  const writer = bench.start(`${seq} & ${seq} >&2; wait`, { paths });
+  const seq = (from: number, to: number): string => `seq -f %0${lineBytes - 1}.0f ${from} ${to}`;
+  // However slow the machine, it is not done before the second kill.
+  const gate = join(bench.directory, "gate");
+  const half = count / 2;
+  const all = `{ ${seq(1, half)}; until [ -e "${gate}" ]; do sleep 0.02; done; ${seq(half + 1, count)}; }`;
+  const writer = bench.start(`${all} & ${all} >&2; wait`, { paths });
   let kills = 0;
   while (writer.exitCode === null && kills < 3) {
     await delay(20 + kills * 15);
     if (!daemon.kill("SIGKILL")) break;
     await once(daemon, "exit");
     kills += 1;
+    if (kills === 2) writeFileSync(gate, "");
     daemon = await start("adopt", request);
   }
   await untilExit(daemon);

@@ -16,7 +16,7 @@ test("a log thread that dies is told, and a new one goes on", async (t) => {
   const before = countDescriptors();
   const goOn = `${bench.directory}/go-on`;
   const running = bench.run(`echo 1; echo 2; until [ -e "${goOn}" ]; do sleep 0.05; done; echo 3`, streams);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  while (!joinLog(readLog(bench.logPath)).includes("2\n")) await new Promise((resolve) => setTimeout(resolve, 5));
   await workers[0]?.terminate();
   // It waits for the new one.
   await streams.reopenLog();

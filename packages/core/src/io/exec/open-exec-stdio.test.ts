@@ -64,7 +64,9 @@ test("a process that never comes holds up nothing", async (t) => {
   leave.abort();
   ok(!existsSync(stdio.paths.stdout));
   await stdio.close();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let tries = 0; tries < 6_000 && countDescriptors() !== before; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
   equal(countDescriptors(), before);
   const some = await openExecStdio(request(t, { stdin: false, stderr: false }), t.signal);
   equal(some.paths.stdin, "");
