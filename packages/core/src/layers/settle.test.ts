@@ -24,7 +24,7 @@ async function stack(...archives: readonly Buffer[]): Promise<readonly string[]>
 }
 
 async function settle(target: string, layer: UnpackedLayer, below: readonly string[]): Promise<void> {
-  await bench.unpacker.settle(target, layer, below, AbortSignal.timeout(10_000));
+  await bench.unpacker.settle(target, layer, below, AbortSignal.timeout(60_000));
 }
 
 /** What overlayfs shows of layers, the nearest first. */

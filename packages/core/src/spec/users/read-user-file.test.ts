@@ -54,7 +54,7 @@ for (const [what, make] of Object.entries(makers)) {
     const [began, memory] = [performance.now(), process.memoryUsage().rss];
     const found = await readUserFile(rootfs, "/etc/passwd").catch((error: unknown) => error as Error);
     ok(found === "" || (found instanceof Error && "code" in found && found.code === Code.InvalidArgument), `${found}`);
-    ok(performance.now() - began < 5000);
+    ok(performance.now() - began < 30_000);
     ok(process.memoryUsage().rss - memory < 16 * 1024 * 1024);
   });
 }
