@@ -77,7 +77,7 @@ class Scene {
 }
 
 async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let count = 0; count < 1_000; count += 1) {
+  for (let count = 0; count < 12_000; count += 1) {
     if (isSo()) return;
     await delay(5);
   }
@@ -100,7 +100,7 @@ async function runContainer(t: TestContext, scene: Scene, id: string): Promise<v
   guest.say(`${id}-stdout`, "hello\n");
   guest.say(`${id}-stderr`, "no\n");
   for (const name of ["stdout", "stderr"]) guest.end(`${id}-${name}`);
-  equal(await stdio.drained(5_000), true);
+  equal(await stdio.drained(60_000), true);
   equal(joinLog(readLog(path)), "hello\n");
   equal(joinLog(readLog(path), "stderr"), "no\n");
   guest.exit(id, 3);
@@ -151,6 +151,7 @@ test("what nobody reads is not sent", async (t) => {
   stdio.stdout?.pause();
   const total = 4 * 1024 * 1024;
   scene.guest.say("e-stdout", Buffer.alloc(total));
+  await until(() => scene.guest.waiting("e-stdout") < total, "the first bytes");
   await delay(200);
   const sent = total - scene.guest.waiting("e-stdout");
   // The FIFO, the buffer of its reader, and two windows.
