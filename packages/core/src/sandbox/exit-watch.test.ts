@@ -138,7 +138,7 @@ test("a pod that was kept is not ready again before its controller tells of it",
   await delay(300);
   ok(scene.reason("a"));
   controller.untold = undefined;
-  for (let rounds = 0; scene.reason("a") !== undefined && rounds < 100; rounds++) await delay(20);
+  for (let rounds = 0; scene.reason("a") !== undefined && rounds < 3_000; rounds++) await delay(20);
   equal(scene.reason("a"), undefined);
   deepEqual(scene.contents, ["take up a"]);
 });

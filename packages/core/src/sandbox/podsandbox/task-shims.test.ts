@@ -39,7 +39,7 @@ async function shimsOf({ sandbox }: Scene): Promise<readonly number[]> {
 async function kill(shim: ProcessIdentity | undefined): Promise<void> {
   if (shim === undefined) throw new Error("no shim to kill");
   process.kill(shim.pid, "SIGKILL");
-  await waitProcessGone(toKernelIdentity(shim), { timeoutMs: 5_000 });
+  await waitProcessGone(toKernelIdentity(shim), { timeoutMs: 60_000 });
 }
 
 async function adopt({ fixture, sandbox }: Scene, signal: AbortSignal): Promise<void> {

@@ -64,15 +64,15 @@ export class SandboxPlaces implements AsyncDisposable {
     await using left = new AsyncDisposableStack(); // the last in the list comes first
     for (const path of this.#pins) left.defer(() => unpinNamespace(path));
     for (const { id, cgroupPath } of this.#sandboxes) {
-      left.defer(() => killCgroup(cgroupPath, { timeoutMs: 5_000 }));
-      left.defer(() => shutdown(id, AbortSignal.timeout(30_000)));
+      left.defer(() => killCgroup(cgroupPath, { timeoutMs: 60_000 }));
+      left.defer(() => shutdown(id, AbortSignal.timeout(120_000)));
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await using left = new AsyncDisposableStack();
     left.defer(() => rm(this.dir, { recursive: true, force: true }));
-    left.defer(() => removeCgroup(this.cgroup, { timeoutMs: 5_000 }));
+    left.defer(() => removeCgroup(this.cgroup, { timeoutMs: 60_000 }));
   }
 }
 

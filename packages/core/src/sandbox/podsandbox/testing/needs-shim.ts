@@ -20,7 +20,7 @@ export function testShims(): readonly TestShim[] {
 }
 
 /** Skips a test where pods cannot run, saying what is missing, and ends one that hangs. */
-export const needsShim: TestOptions = { skip: whyNot() ?? false, timeout: 60_000 };
+export const needsShim: TestOptions = { skip: whyNot() ?? false, timeout: 120_000 };
 
 function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return "needs root";

@@ -61,7 +61,7 @@ export class PodsandboxFixture implements ControllerFixture {
   static async make(options: PodsandboxFixtureOptions): Promise<PodsandboxFixture> {
     const dir = await realpath(await mkdtemp(join(tmpdir(), "crib-ps-")));
     await chmod(dir, 0o711); // root of a user namespace has to pass through
-    const events = await serveShimEvents(join(dir, "events.sock"), AbortSignal.timeout(5_000));
+    const events = await serveShimEvents(join(dir, "events.sock"), AbortSignal.timeout(60_000));
     return new PodsandboxFixture(dir, options, events);
   }
 
@@ -128,7 +128,7 @@ export class PodsandboxFixture implements ControllerFixture {
       return;
     }
     process.kill(pause.pid, "SIGKILL");
-    await waitProcessGone(pause, { timeoutMs: 5_000 });
+    await waitProcessGone(pause, { timeoutMs: 60_000 });
   }
 
   /** Found without what the controller knows of them. */
