@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -16,7 +17,7 @@ test("what is made and removed while we look is no leak", { skip }, async () => 
   const path = join(scene.config.state, "tasks", scene.newId());
   await mkdir(path);
   const config = { ...scene.config, secondLookMs: 400 };
-  const [report] = await Promise.all([findLeaks(config), delay(200).then(() => rm(path, { recursive: true }))]);
+  const [report] = await Promise.all([findLeaks(config), delay(200).then(() => rmSync(path, { recursive: true }))]);
   ok(isClean(report));
 });
 
