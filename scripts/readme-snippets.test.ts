@@ -40,7 +40,7 @@ for (const snippet of snippets.filter(({ readme }) => readme !== elsewhere)) {
   test(`the snippet of ${snippet.readme} prints what it says`, { skip }, async (t) => {
     using folder = openSnippetFolder();
     const file = folder.add(snippet, makePlaces(t));
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 20_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 60_000 });
     deepEqual(stdout.split("\n").filter(Boolean), snippet.prints);
   });
 }

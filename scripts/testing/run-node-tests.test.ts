@@ -32,7 +32,7 @@ test("each test is one result; a file that does not end is ended, and does not k
     "main.mjs",
     `import { writeFileSync } from "node:fs";
      const { runNodeTests } = await import(${JSON.stringify(caller)});
-     const results = await runNodeTests("lane", { files: ${JSON.stringify(files)}, concurrency: 1, timeoutMs: 1000, stallMs: 1500 });
+     const results = await runNodeTests("lane", { files: ${JSON.stringify(files)}, concurrency: 1, timeoutMs: 30_000, stallMs: 4_000 });
      writeFileSync(${JSON.stringify(output)}, results.map((result) => JSON.stringify(result)).join("\\n"));`,
   );
   spawnSync("env", ["-u", "NODE_TEST_CONTEXT", process.execPath, program], { stdio: "ignore" });
