@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { startContainerNode } from "../support/containers/container-node.ts";
 import { cribOf } from "../support/crib-of.ts";
 import { endAfter } from "../support/end-after.ts";
+import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 
 test("a manifest becomes a pod once, with init containers, volumes, variables and limits", needsRoot, async (t) => {
@@ -62,7 +63,9 @@ spec:
   const changed = await crib(["apply", "-"], manifest.replace("64Mi", "65Mi"));
   equal(changed.exitCode, 1);
   match(changed.stderr, /pods cannot be changed; remove it first: crib rm -f web/);
-  equal(await crib.prints(["logs", "web/main"]), "hello shop $(X)\n1\n2\nof the host\n33\n99\n");
+  await eventually(10_000, async () =>
+    equal(await crib.prints(["logs", "web/main"]), "hello shop $(X)\n1\n2\nof the host\n33\n99\n"),
+  );
   match(await crib.prints(["exec", "main", "df", "-k", "/memory"]), /^tmpfs\s+1024\s/m);
   equal(await crib.prints(["exec", "main", "ls", "/image/bin/busybox"]), "/image/bin/busybox\n");
   equal(await crib.prints(["rm", "-f", "web"]), "web\n");

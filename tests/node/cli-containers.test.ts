@@ -162,7 +162,7 @@ test("--rm=false keeps the pod and its log", needsRoot, async (t) => {
 test("logs are followed through a rotation and a restart of the daemon to the end", needsRoot, async (t) => {
   const scene = await startScene(t);
   const { crib, busybox, node } = scene;
-  const count = "count() { while [ $i -lt $1 ]; do i=$((i+1)); echo line $i; sleep 0.1; done; }";
+  const count = "count() { while [ $i -lt $1 ]; do i=$((i+1)); echo line $i; sleep 0.05; done; }";
   // What it writes while there is no daemon waits in its FIFOs, but not longer than it runs itself.
   const script = `${count}; i=0; count 30; while [ ! -e /go ]; do sleep 0.1; done; count 60`;
   const [, id = ""] = (await crib.prints(["run", "-d", "--name", "ticks", busybox, "sh", "-c", script])).split("\n");

@@ -8,6 +8,7 @@ import { ContainerState, PodSandboxState } from "@crib/wire/cri";
 
 import { startContainerNode } from "../support/containers/container-node.ts";
 import { endAfter } from "../support/end-after.ts";
+import { eventually } from "../support/eventually.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { runProgram } from "../support/run-program.ts";
 import { sandboxerAddress, startSandboxer } from "../support/sandboxers/start-sandboxer.ts";
@@ -74,7 +75,7 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
     equal((await container.status()).state, ContainerState.CONTAINER_EXITED);
     await pod.remove();
     equal((await node.list()).size, 0);
-    match(node.log(), /pod sandbox is removed without its controller/);
+    await eventually(10_000, () => match(node.log(), /pod sandbox is removed without its controller/));
     // They are the sandboxer's, which was not asked.
     for (const kind of ["ipc", "uts"])
       await runProgram(["umount", join(dirname(sandboxer.address), "namespaces", pod.id, kind)]);

@@ -97,11 +97,13 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
     }
     deepEqual([told.get("runc")?.usable, told.get("runc")?.default], [true, true]);
     for (const name of Object.keys(broken)) {
-      ok(
-        node
-          .log()
-          .split("\n")
-          .some((line) => line.includes("handler cannot be used") && line.includes(`"${name}"`)),
+      await eventually(10_000, () =>
+        ok(
+          node
+            .log()
+            .split("\n")
+            .some((line) => line.includes("handler cannot be used") && line.includes(`"${name}"`)),
+        ),
       );
     }
   });
@@ -140,13 +142,15 @@ test("handlers that cannot run pods cost the others nothing", needsRoot, async (
       equal((await pod.info()).processStatus, "running");
       await pod.remove();
       equal(told.get("warned")?.usable, true);
-      const warnings = node
-        .log()
-        .split("\n")
-        .filter((line) => line.includes("its OCI runtime is old"));
-      const named = (handler: string): boolean => warnings.some((line) => line.includes(`"${handler}"`));
-      deepEqual([named("warned"), named("fixed"), named("old")], [true, false, false]);
-      ok(warnings.some((line) => line.includes("1.3.5: CVE-2026-41579 is fixed in 1.3.6 or")));
+      await eventually(10_000, () => {
+        const warnings = node
+          .log()
+          .split("\n")
+          .filter((line) => line.includes("its OCI runtime is old"));
+        const named = (handler: string): boolean => warnings.some((line) => line.includes(`"${handler}"`));
+        deepEqual([named("warned"), named("fixed"), named("old")], [true, false, false]);
+        ok(warnings.some((line) => line.includes("1.3.5: CVE-2026-41579 is fixed in 1.3.6 or")));
+      });
     },
   );
 
@@ -253,7 +257,7 @@ test("a changed configuration takes effect as far as no pod stands in the way", 
     await used.remove();
     node.daemon.signal("SIGHUP");
     await eventually(10_000, async () => ok(!(await toldHandlers(node)).has("used")));
-    match(node.log(), /configuration is read again/);
+    await eventually(10_000, () => match(node.log(), /configuration is read again/));
   });
 
   await t.test("pods that are made meanwhile are whole", async () => {
