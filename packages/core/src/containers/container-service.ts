@@ -8,16 +8,16 @@ import { waitFor } from "../flow/budget.ts";
 import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
 import type { ShimEvent } from "../tasks/shim-events.ts";
 import { type CheckpointRequest, ContainerCheckpoints } from "./checkpoint/container-checkpoints.ts";
-import { ContainerCreation, readySandbox } from "./container-creation.ts";
-import { checkpointContainer, ContainerEnds } from "./container-ends.ts";
-import { ContainerLife, type ContainerLifeOptions } from "./container-life.ts";
 import { containerStateOf } from "./container-state.ts";
-import { ContainerUpdates } from "./container-updates.ts";
 import type { TaskEnd } from "./exits/task-end.ts";
 import { withOomKill } from "./exits/with-oom-kill.ts";
 import { createTask, startContainer } from "./flows.ts";
+import { ContainerCreation, readySandbox } from "./life/container-creation.ts";
+import { checkpointContainer, ContainerEnds } from "./life/container-ends.ts";
+import { ContainerLife, type ContainerLifeOptions } from "./life/container-life.ts";
+import { ContainerUpdates } from "./life/container-updates.ts";
+import { PluginNotices } from "./life/plugin-notices.ts";
 import type { ContainerPlanning } from "./plan-container.ts";
-import { PluginNotices } from "./plugin-notices.ts";
 import { Reattachment } from "./recovery/reattachment.ts";
 import type {
   ContainerEvent,

@@ -1,8 +1,8 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 
-import type { TaskService } from "../tasks/types.ts";
 import { StartTurns } from "./start-turns.ts";
+import type { TaskService } from "./types.ts";
 
 const service = (version: number): TaskService => ({ endpoint: { version } }) as TaskService;
 

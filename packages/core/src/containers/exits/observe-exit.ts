@@ -2,7 +2,7 @@ import { cgroupOomKills, isProcessAlive } from "@crib/linux";
 
 import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
 import { toKernelIdentity } from "../../tasks/process-identity.ts";
-import type { ContainerRows } from "../container-rows.ts";
+import type { ContainerRows } from "../life/container-rows.ts";
 import type { ContainerExit } from "../types.ts";
 import { exitOf, type TaskEnd } from "./task-end.ts";
 

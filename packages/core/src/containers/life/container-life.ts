@@ -1,13 +1,11 @@
 import { Code, StatusError } from "@crib/errdefs";
 
-import { Budget } from "../flow/budget.ts";
-import { type Owner, RowOwners } from "../flow/row-owners.ts";
-import { undoFailed } from "../flow/undo-failed.ts";
-import type { StepLog } from "../sandbox/steps/types.ts";
-import { AheadTasks, isAhead, withoutAhead } from "./ahead-tasks.ts";
-import { asFailure, ContainerRuns, type ContainerRunsOptions } from "./container-runs.ts";
-import { observeExit } from "./exits/observe-exit.ts";
-import { killedEnd, startError, type TaskEnd } from "./exits/task-end.ts";
+import { Budget } from "../../flow/budget.ts";
+import { type Owner, RowOwners } from "../../flow/row-owners.ts";
+import { undoFailed } from "../../flow/undo-failed.ts";
+import type { StepLog } from "../../sandbox/steps/types.ts";
+import { observeExit } from "../exits/observe-exit.ts";
+import { killedEnd, startError, type TaskEnd } from "../exits/task-end.ts";
 import {
   createContainer,
   endContainer,
@@ -15,11 +13,13 @@ import {
   startContainer,
   stopContainer,
   updateContainer,
-} from "./flows.ts";
+} from "../flows.ts";
+import { sandboxOf } from "../steps/snapshot.ts";
+import { AheadTasks, isAhead, withoutAhead } from "../tasks/ahead-tasks.ts";
+import type { ContainerEvent, ContainerExit, ContainerRecord, ContainerResources } from "../types.ts";
+import { asFailure, ContainerRuns, type ContainerRunsOptions } from "./container-runs.ts";
 import { mergeContainerResources } from "./merge-container-resources.ts";
 import type { PluginNotices } from "./plugin-notices.ts";
-import { sandboxOf } from "./steps/snapshot.ts";
-import type { ContainerEvent, ContainerExit, ContainerRecord, ContainerResources } from "./types.ts";
 
 /** What the life of containers is made of. */
 export interface ContainerLifeOptions extends ContainerRunsOptions {

@@ -1,13 +1,13 @@
 import { Code, StatusError } from "@crib/errdefs";
 
-import { waitFor } from "../flow/budget.ts";
-import { waitUntilFree } from "../flow/row-owners.ts";
-import type { PluginUpdate } from "../nri/types.ts";
-import { isAhead } from "./ahead-tasks.ts";
+import { waitFor } from "../../flow/budget.ts";
+import { waitUntilFree } from "../../flow/row-owners.ts";
+import type { PluginUpdate } from "../../nri/types.ts";
+import { containerStateOf } from "../container-state.ts";
+import { isAhead } from "../tasks/ahead-tasks.ts";
+import type { ContainerRecord, ContainerResources } from "../types.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerRows } from "./container-rows.ts";
-import { containerStateOf } from "./container-state.ts";
-import type { ContainerRecord, ContainerResources } from "./types.ts";
 
 /** Changes of limits, asked for by clients and by plugins. */
 export class ContainerUpdates {

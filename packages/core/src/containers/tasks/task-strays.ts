@@ -1,6 +1,6 @@
 import { findProcessesByEnv, signalProcess, waitProcessGone } from "@crib/linux";
 
-import { markerVariables } from "../sandbox/strays.ts";
+import { markerVariables } from "../../sandbox/strays.ts";
 
 /** Milliseconds for a killed process to go. */
 const goneMs = 10_000;

@@ -4,9 +4,9 @@ import { setImmediate as begun } from "node:timers/promises";
 
 import { Code } from "@crib/errdefs";
 
-import { containerStateOf } from "./container-state.ts";
-import { ContainerFixture } from "./testing/container-fixture.ts";
-import { until } from "./testing/until.ts";
+import { containerStateOf } from "../container-state.ts";
+import { ContainerFixture } from "../testing/container-fixture.ts";
+import { until } from "../testing/until.ts";
 
 const { signal } = new AbortController();
 

@@ -1,8 +1,8 @@
 import { StatusError } from "@crib/errdefs";
 
-import type { PluginUpdate } from "../nri/types.ts";
+import type { PluginUpdate } from "../../nri/types.ts";
+import { withEvent } from "../steps/plugins.ts";
 import type { ContainerRows } from "./container-rows.ts";
-import { withEvent } from "./steps/plugins.ts";
 
 /**
  * Tells plugins of ends and removals, each once, also across restarts: what is owed follows from the events that the record says they

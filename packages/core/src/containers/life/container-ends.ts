@@ -1,14 +1,14 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 
-import { waitFor } from "../flow/budget.ts";
-import { type Owner, waitUntilFree } from "../flow/row-owners.ts";
-import { isAhead } from "./ahead-tasks.ts";
+import { waitFor } from "../../flow/budget.ts";
+import { type Owner, waitUntilFree } from "../../flow/row-owners.ts";
+import type { TaskEnd } from "../exits/task-end.ts";
+import { createContainer, createTask, startContainer, stopContainer } from "../flows.ts";
+import { isAhead } from "../tasks/ahead-tasks.ts";
+import type { ContainerRecord } from "../types.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerRows } from "./container-rows.ts";
-import type { TaskEnd } from "./exits/task-end.ts";
-import { createContainer, createTask, startContainer, stopContainer } from "./flows.ts";
 import type { PluginNotices } from "./plugin-notices.ts";
-import type { ContainerRecord } from "./types.ts";
 
 /** Names the making of a checkpoint among the flows that have a row. */
 export const checkpointContainer = "CheckpointContainer";

@@ -1,8 +1,8 @@
 import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 
+import type { ContainerRecord } from "../types.ts";
 import { runningTasks } from "./running-tasks.ts";
-import type { ContainerRecord } from "./types.ts";
 
 function record(id: string, state: ContainerRecord["state"], plan: object = {}): ContainerRecord {
   const whole = { sandboxId: "pod", bundleDir: `/tasks/${id}`, stdin: false, tty: false, ...plan };

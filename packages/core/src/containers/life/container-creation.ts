@@ -1,17 +1,17 @@
 import { Code, StatusError } from "@crib/errdefs";
 
-import { waitFor } from "../flow/budget.ts";
-import { waitUntilFree } from "../flow/row-owners.ts";
-import type { PluginUpdate } from "../nri/types.ts";
-import { newSandboxId } from "../sandbox/sandbox-id.ts";
-import type { SandboxRecord } from "../sandbox/types.ts";
+import { waitFor } from "../../flow/budget.ts";
+import { waitUntilFree } from "../../flow/row-owners.ts";
+import type { PluginUpdate } from "../../nri/types.ts";
+import { newSandboxId } from "../../sandbox/sandbox-id.ts";
+import type { SandboxRecord } from "../../sandbox/types.ts";
+import { containerStateOf } from "../container-state.ts";
+import { createContainer } from "../flows.ts";
+import { type ContainerPlanning, containerChecksum, containerName, planContainer } from "../plan-container.ts";
+import type { ContainerRecord, ContainerRequest } from "../types.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerRows } from "./container-rows.ts";
-import { containerStateOf } from "./container-state.ts";
 import type { ContainerUpdates } from "./container-updates.ts";
-import { createContainer } from "./flows.ts";
-import { type ContainerPlanning, containerChecksum, containerName, planContainer } from "./plan-container.ts";
-import type { ContainerRecord, ContainerRequest } from "./types.ts";
 
 /** What new containers are made with. */
 export interface ContainerCreationOptions {

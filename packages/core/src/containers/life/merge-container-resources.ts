@@ -1,4 +1,4 @@
-import type { ContainerResources } from "./types.ts";
+import type { ContainerResources } from "../types.ts";
 
 /** Limits after a change: what the change does not set stays as it was. */
 export function mergeContainerResources(old: ContainerResources, change: ContainerResources): ContainerResources {

@@ -1,7 +1,7 @@
-import { createFlowRows, type FlowRows, type FlowRowsOptions } from "../flow/flow-rows.ts";
-import type { ContainerStore } from "../metadata/container-store.ts";
-import type { ContainerDeps } from "./steps/types.ts";
-import type { ContainerFacts, ContainerPlan, ContainerRecord } from "./types.ts";
+import { createFlowRows, type FlowRows, type FlowRowsOptions } from "../../flow/flow-rows.ts";
+import type { ContainerStore } from "../../metadata/container-store.ts";
+import type { ContainerDeps } from "../steps/types.ts";
+import type { ContainerFacts, ContainerPlan, ContainerRecord } from "../types.ts";
 
 /** What running flows over rows needs. */
 export interface ContainerRowsOptions extends Omit<

@@ -1,9 +1,9 @@
-import { Budget } from "../flow/budget.ts";
-import type { Owner, RowOwners } from "../flow/row-owners.ts";
-import type { SandboxRecord } from "../sandbox/types.ts";
-import { asFailure, type ContainerRuns, type ContainerRunsOptions } from "./container-runs.ts";
-import { createTask } from "./flows.ts";
-import type { ContainerRecord } from "./types.ts";
+import { Budget } from "../../flow/budget.ts";
+import type { Owner, RowOwners } from "../../flow/row-owners.ts";
+import type { SandboxRecord } from "../../sandbox/types.ts";
+import { createTask } from "../flows.ts";
+import { asFailure, type ContainerRuns, type ContainerRunsOptions } from "../life/container-runs.ts";
+import type { ContainerRecord } from "../types.ts";
 
 /** Milliseconds that a task waits for its start: who creates a container to start it does so at once. */
 const usualHoldMs = 30_000;

@@ -1,11 +1,11 @@
 import { StatusError } from "@crib/errdefs";
 
-import { flowProblem } from "../flow/flow-problem.ts";
-import type { Retries } from "../flow/retries.ts";
-import { FlowFailure } from "../flow/run-flow.ts";
-import type { StepLog } from "../sandbox/steps/types.ts";
+import { flowProblem } from "../../flow/flow-problem.ts";
+import type { Retries } from "../../flow/retries.ts";
+import { FlowFailure } from "../../flow/run-flow.ts";
+import type { StepLog } from "../../sandbox/steps/types.ts";
+import type { ContainerFlow } from "../flows.ts";
 import type { ContainerRows } from "./container-rows.ts";
-import type { ContainerFlow } from "./flows.ts";
 
 /** What runs of flows over containers need. */
 export interface ContainerRunsOptions {
