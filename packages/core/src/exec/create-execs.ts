@@ -10,17 +10,17 @@ import type { Stdio } from "../io/types.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";
 import { StartTurns } from "../tasks/start-turns.ts";
 import type { TaskLog, TaskService, TaskServices } from "../tasks/types.ts";
-import { CollectedOutput, type OutputLimits } from "./collected-output.ts";
-import { CopiedOutput } from "./copied-output.ts";
-import { copyInput } from "./copy-input.ts";
-import { copyResizes } from "./copy-resizes.ts";
-import { execDir } from "./end-left-execs.ts";
-import { ContainerProcesses } from "./exec-process.ts";
-import { ExecRun } from "./exec-run.ts";
-import { DropPace, OutputBudget } from "./output-budget.ts";
 import { dialPort, joinStreams, netnsOf } from "./port-forward.ts";
-import { settlesWithin } from "./settles-within.ts";
-import { type PulseTimes, ShimPulses } from "./shim-pulses.ts";
+import { execDir } from "./process/end-left-execs.ts";
+import { ContainerProcesses } from "./process/exec-process.ts";
+import { ExecRun } from "./process/exec-run.ts";
+import { settlesWithin } from "./process/settles-within.ts";
+import { type PulseTimes, ShimPulses } from "./process/shim-pulses.ts";
+import { CollectedOutput, type OutputLimits } from "./streams/collected-output.ts";
+import { CopiedOutput } from "./streams/copied-output.ts";
+import { copyInput } from "./streams/copy-input.ts";
+import { copyResizes } from "./streams/copy-resizes.ts";
+import { DropPace, OutputBudget } from "./streams/output-budget.ts";
 import type { ExecRequest, ExecResult, Execs, ExecStreams, TerminalSize } from "./types.ts";
 
 /** What `createExecs` is given. */

@@ -6,8 +6,8 @@ import { suite, test } from "node:test";
 import { Code } from "@crib/errdefs";
 
 import { needsShim } from "../sandbox/podsandbox/testing/needs-shim.ts";
-import { endLeftExecs, execDir } from "./end-left-execs.ts";
-import { ContainerProcesses } from "./exec-process.ts";
+import { endLeftExecs, execDir } from "./process/end-left-execs.ts";
+import { ContainerProcesses } from "./process/exec-process.ts";
 import { ContainerFixture } from "./testing/container-fixture.ts";
 import { eventually, Sink, text } from "./testing/text.ts";
 

@@ -2,7 +2,7 @@ import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { isProcessAlive } from "@crib/linux";
 import { Status } from "@crib/wire/task";
 
-import { endLeftExecs } from "../../exec/end-left-execs.ts";
+import { endLeftExecs } from "../../exec/process/end-left-execs.ts";
 import { Budget, waitFor } from "../../flow/budget.ts";
 import type { StepLog } from "../../sandbox/steps/types.ts";
 import { toKernelIdentity } from "../../tasks/process-identity.ts";

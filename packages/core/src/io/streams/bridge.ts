@@ -5,7 +5,7 @@ import type { StatusError } from "@crib/errdefs";
 import { openFifoReader } from "@crib/linux";
 import { openFifo } from "@crib/linux/fifos";
 
-import { settlesWithin } from "../../exec/settles-within.ts";
+import { settlesWithin } from "../../exec/process/settles-within.ts";
 import { ByteSource } from "./byte-source.ts";
 import { keepStream } from "./keep-stream.ts";
 import type { PeerStream } from "./peer-stream.ts";

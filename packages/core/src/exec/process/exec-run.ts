@@ -1,9 +1,9 @@
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 
-import type { ExecStdio } from "../io/types.ts";
-import type { StartTurns } from "../tasks/start-turns.ts";
-import type { TaskLog, TaskService } from "../tasks/types.ts";
+import type { ExecStdio } from "../../io/types.ts";
+import type { StartTurns } from "../../tasks/start-turns.ts";
+import type { TaskLog, TaskService } from "../../tasks/types.ts";
 import { killGroup } from "./kill-group.ts";
 import { settlesWithin } from "./settles-within.ts";
 

@@ -1,8 +1,8 @@
 import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 
+import type { TerminalSize } from "../types.ts";
 import { copyResizes } from "./copy-resizes.ts";
-import type { TerminalSize } from "./types.ts";
 
 test("sizes come one at a time and in order, without those that mean nothing", async () => {
   const seen: number[] = [];

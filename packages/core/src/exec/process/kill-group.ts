@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 
 import { readProcess } from "@crib/linux";
 
-import { hasHostPids } from "../tasks/endpoints/connect-tasks.ts";
-import type { TaskService } from "../tasks/types.ts";
+import { hasHostPids } from "../../tasks/endpoints/connect-tasks.ts";
+import type { TaskService } from "../../tasks/types.ts";
 
 /**
  * Kills an additional process together with its process group: a shell's children do not outlive it then. Does nothing

@@ -1,6 +1,6 @@
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 
-import type { TaskService } from "../tasks/types.ts";
+import type { TaskService } from "../../tasks/types.ts";
 
 /** Tells of one shim for as long as it is held. */
 export interface ShimPulse extends Disposable {

@@ -6,8 +6,8 @@ import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code, StatusError } from "@crib/errdefs";
 import type { Process } from "@crib/oci-spec";
 
-import type { ContainerRecord } from "../containers/types.ts";
-import type { ExecRequest } from "./types.ts";
+import type { ContainerRecord } from "../../containers/types.ts";
+import type { ExecRequest } from "../types.ts";
 
 /** Shims know the process of an exec by this name; its value is JSON. */
 const processType = "types.containerd.io/opencontainers/runtime-spec/1/Process";

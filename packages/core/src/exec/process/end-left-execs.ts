@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Code, hasCode, StatusError } from "@crib/errdefs";
 import { Status } from "@crib/wire/task";
 
-import type { TaskLog, TaskService } from "../tasks/types.ts";
+import type { TaskLog, TaskService } from "../../tasks/types.ts";
 import { killGroup } from "./kill-group.ts";
 
 /** A container that runs since before this daemon, and how its shim is asked. */

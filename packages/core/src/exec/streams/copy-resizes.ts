@@ -1,4 +1,4 @@
-import type { TerminalSize } from "./types.ts";
+import type { TerminalSize } from "../types.ts";
 
 /**
  * Hands on the sizes of a terminal, one at a time, until there are no more or `ended` settles. `resize` never rejects.
