@@ -96,8 +96,8 @@ suite("pods under fault", { concurrency: 4 }, () => {
   }
 
   test("a shim that hangs does not keep its pod from stopping, nor itself from going", needsShim, async (t) => {
-    const budgets = { shutdown: 200, connect: 300, kill: 600 };
-    const pod = await runPod(t, { budgets: { stopMs: 300, killMs: 3_000 }, shimBudgets: budgets });
+    const budgets = { shutdown: 200 };
+    const pod = await runPod(t, { budgets: { stopMs: 300 }, shimBudgets: budgets });
     process.kill(pod.shimPid, "SIGSTOP");
     await pod.fixture.controller.stop(pod.sandbox.id, grace, t.signal);
     equal((await pod.fixture.controller.status(pod.sandbox.id, { verbose: false }, t.signal)).state, "exited");
@@ -135,10 +135,12 @@ suite("pods under fault", { concurrency: 4 }, () => {
     const next = await pod.fixture.restart();
     process.kill(pod.instance.process?.pid ?? 0, "SIGKILL");
     const killedAt = Date.now();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const adoptedAt = Date.now();
     const { exit } = await next.adopt(pod.sandbox, pod.instance, t.signal);
     equal(exit?.exitCode, 137);
-    ok(Math.abs((exit?.exitedAt.getTime() ?? 0) - killedAt) < 250, "the time is the shim's, not that of the restart");
+    const exitedAt = exit?.exitedAt.getTime() ?? 0;
+    ok(exitedAt > killedAt - 250 && exitedAt < adoptedAt, "the time is the shim's, not that of the restart");
   });
 
   for (const [what, damage] of [
@@ -184,7 +186,7 @@ suite("pods under fault", { concurrency: 4 }, () => {
       const fixture = await PodsandboxFixture.make({
         pause: "always",
         options: { BinaryName: await oddRunc(t, create) },
-        shimBudgets: { kill: 1_500, delete: 1_500 },
+        shimBudgets: {},
       });
       t.after(() => fixture[Symbol.asyncDispose]());
       const sandbox = await fixture.sandbox();
