@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { ContainerRecord } from "../containers/types.ts";
 import { isSandboxId } from "../sandbox/sandbox-id.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { isSandboxId } from "../sandbox/sandbox-id.ts";
 import type { SandboxRecord } from "../sandbox/types.ts";

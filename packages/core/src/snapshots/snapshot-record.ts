@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { openSealed, type SealedRecord, sealJson } from "../metadata/index.ts";
 import type { Snapshot } from "./types.ts";

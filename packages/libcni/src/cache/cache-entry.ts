@@ -1,5 +1,5 @@
 import { Code, StatusError } from "@crib/errdefs";
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseNetworkList, type NetworkList } from "../config/network-list.ts";
 import { parseJsonObject, type JsonObject } from "../json.ts";

@@ -1,5 +1,5 @@
 import { Code, StatusError } from "@crib/errdefs";
-import { z } from "zod";
+import * as z from "zod";
 
 import { WatchedFiles } from "../hosts/watched-files.ts";
 import type { Credentials, FindCredentials } from "../types.ts";

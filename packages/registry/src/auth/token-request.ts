@@ -1,5 +1,5 @@
 import { Code } from "@crib/errdefs";
-import { z } from "zod";
+import * as z from "zod";
 
 import { RequestFailure } from "../failures/request-failure.ts";
 import type { Headers } from "../http/send.ts";

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
-import { z } from "zod";
+import * as z from "zod";
 
 import { readStart } from "../http/read-body.ts";
 import type { Answer } from "../http/send.ts";

@@ -1,6 +1,6 @@
 import { Code, StatusError } from "@crib/errdefs";
 import { parse, TomlError } from "smol-toml";
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseDuration } from "./duration.ts";
 

@@ -9,7 +9,7 @@ import {
   parseManifest,
   parseReference,
 } from "@crib/oci-spec";
-import { z } from "zod";
+import * as z from "zod";
 
 import type { StoredFile } from "./archive-files.ts";
 import { CollectedImages } from "./collect-images.ts";

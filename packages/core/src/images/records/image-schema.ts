@@ -1,5 +1,5 @@
 import { isDigest } from "@crib/oci-spec";
-import { z } from "zod";
+import * as z from "zod";
 
 const digest = z.string().refine(isDigest, "is no digest");
 

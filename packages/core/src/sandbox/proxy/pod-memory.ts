@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { StatusError } from "@crib/errdefs";
 import type { TaskEndpoint } from "@crib/sandboxer";
-import { z } from "zod";
+import * as z from "zod";
 
 import type { TaskLog } from "../../tasks/index.ts";
 

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 
 import { Code, StatusError } from "@crib/errdefs";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Configuration written by hand is never this large. */
 const maxBytes = 1024 * 1024;

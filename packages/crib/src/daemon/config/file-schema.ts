@@ -1,6 +1,6 @@
 import { Code, hasCode } from "@crib/errdefs";
 import { parseReference } from "@crib/oci-spec";
-import { z } from "zod";
+import * as z from "zod";
 
 import { containers, metrics, nri, nriValidator, streaming } from "./container-schema.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { count, optionalPath, positiveDuration, positiveSize } from "./values.ts";
 

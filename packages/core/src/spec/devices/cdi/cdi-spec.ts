@@ -1,6 +1,6 @@
 import { Code, StatusError } from "@crib/errdefs";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 
 import { devicePattern, kindPattern } from "./cdi-name.ts";
 

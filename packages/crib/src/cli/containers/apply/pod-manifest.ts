@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { isQuantity } from "./quantity.ts";
 import { securityContext, podSecurityContext } from "./security-schema.ts";
