@@ -1,12 +1,8 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-
 import { StatusError } from "@crib/errdefs";
 
 import { type Advisory, openAdvisories } from "../advisories/open-advisories.ts";
 import { formatVersion, parseVersion } from "../advisories/version.ts";
-
-const run = promisify(execFile);
+import { askProgram } from "./ask-program.ts";
 
 /** Milliseconds that an OCI runtime may take to tell its version. */
 const versionMs = 5_000;
@@ -26,7 +22,7 @@ export function programOf(printed: string): string {
 export async function ageOfRuntime(path: string): Promise<RuntimeAge> {
   let printed: string;
   try {
-    ({ stdout: printed } = await run(path, ["--version"], { timeout: versionMs }));
+    printed = await askProgram(path, "--version", versionMs);
   } catch (reason) {
     return {
       kind: "unknown",

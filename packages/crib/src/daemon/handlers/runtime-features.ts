@@ -1,13 +1,10 @@
-import { execFile } from "node:child_process";
 import { release } from "node:os";
-import { promisify } from "node:util";
 
 import type { RuntimeHandler } from "@crib/core/sandbox";
 import type { OfferedHandler } from "@crib/cri";
 
+import { askProgram } from "./ask-program.ts";
 import { ociRuntimeOf } from "./oci-runtime-of.ts";
-
-const run = promisify(execFile);
 
 /** Milliseconds that an OCI runtime may take to tell its features. */
 const featuresMs = 5_000;
@@ -42,8 +39,7 @@ export async function describeHandler(handler: RuntimeHandler): Promise<OfferedH
 /** A runtime without the command, or without runc's answer to it, has none of the features. */
 async function askFeatures(binary: string): Promise<Features> {
   try {
-    const { stdout } = await run(binary, ["features"], { timeout: featuresMs, maxBuffer: 1024 * 1024 });
-    const answer: unknown = JSON.parse(stdout);
+    const answer: unknown = JSON.parse(await askProgram(binary, "features", featuresMs));
     return typeof answer === "object" && answer !== null ? answer : {};
   } catch {
     return {};
