@@ -6,7 +6,7 @@
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-import { build, type BuildOptions, type OutputFile } from "esbuild";
+import { build, type BuildOptions, type OutputFile, type Plugin } from "esbuild";
 
 import { takeBuiltins } from "./take-builtins.ts";
 
@@ -21,6 +21,8 @@ interface Bundle {
   readonly script?: string;
 }
 
+const commands = join(root, "packages/crib/src/cli/");
+const isServe = (path: string): boolean => path === "./serve.ts" || path === join(commands, "serve.ts");
 const mountWorker = join(root, "packages/linux/src/mounts/mount-worker.ts");
 
 const bundles: readonly Bundle[] = [
@@ -50,6 +52,17 @@ const shared: BuildOptions = {
   legalComments: "linked",
   logLevel: "warning",
   write: false,
+};
+
+/** `crib serve` never runs another command: what those load when they are run is left out of its script. */
+const otherCommandsLeftOut: Plugin = {
+  name: "other-commands-left-out",
+  setup(build) {
+    build.onResolve({ filter: /^\.\// }, ({ kind, importer, path }) => {
+      const isOther = kind === "dynamic-import" && importer.startsWith(commands) && ![importer, path].some(isServe);
+      return isOther ? { path, external: true } : undefined;
+    });
+  },
 };
 
 for (const bundle of bundles) if (!isFresh(bundle)) await make(bundle);
@@ -99,6 +112,9 @@ async function makeScript(source: string, outdir: string): Promise<string> {
       js: '(function (exports, require, module, __filename, __dirname) { "use strict"; const cribUrl = require("node:url").pathToFileURL(__filename).href;',
     },
     footer: { js: "})" },
+    // Of grpc-js, for its channelz service, which is not served.
+    external: [...(shared.external ?? []), "@grpc/proto-loader"],
+    plugins: [otherCommandsLeftOut],
   });
   // esbuild leaves regular expressions and comments as they are. Without a byte beyond ASCII the source takes half the memory.
   writeAll(outputFiles, (text) => text.replaceAll(/\P{ASCII}/gu, escape));
