@@ -25,6 +25,13 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Starts a program of its own, says so, and hangs. */
+const forks = "setsid sleep 60 </dev/null >/dev/null 2>&1 & touch forked; sleep 60";
+
+async function hasForked(dir: string): Promise<void> {
+  for (let tries = 0; tries < 6_000 && !(await exists(join(dir, "tasks/t1/forked"))); tries += 1) await sleep(10);
+}
+
 suite("shims", { concurrency: 4 }, () => {
   for (const [what, starts, code, message] of [
     ["says nothing", "exit 0", Code.FailedPrecondition, /empty/],
@@ -68,17 +75,26 @@ suite("shims", { concurrency: 4 }, () => {
   });
 
   test("an abort ends the start, what it had forked included", async (t) => {
-    const { dir, shims, request } = await fakeShim(t, "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60");
-    await rejects(shims.start(request(), AbortSignal.timeout(200)), { code: Code.DeadlineExceeded });
+    const { dir, shims, request } = await fakeShim(t, forks);
+    const late = new AbortController();
+    const starting = rejects(shims.start(request(), late.signal), { code: Code.DeadlineExceeded });
+    await hasForked(dir);
+    late.abort(new DOMException("it took too long", "TimeoutError"));
+    await starting;
     equal(await strays(dir), 0);
     deepEqual(await shims.list(), []);
   });
 
   test("removal waits for the start under way, and leaves nothing", async (t) => {
-    const { dir, shims, request } = await fakeShim(t, "setsid sleep 60 </dev/null >/dev/null 2>&1 & sleep 60");
-    const starting = rejects(shims.start(request(), AbortSignal.timeout(300)), { code: Code.DeadlineExceeded });
-    await shims.remove("t1", t.signal);
-    await starting;
+    const { dir, shims, request } = await fakeShim(t, forks);
+    const late = new AbortController();
+    let isStarting = true;
+    const starting = rejects(shims.start(request(), late.signal), { code: Code.DeadlineExceeded });
+    const started = starting.then(() => (isStarting = false));
+    await hasForked(dir);
+    const removed = shims.remove("t1", t.signal).then(() => equal(isStarting, false));
+    late.abort(new DOMException("it took too long", "TimeoutError"));
+    await Promise.all([started, removed]);
     equal(await strays(dir), 0);
   });
 
@@ -123,17 +139,14 @@ suite("shims", { concurrency: 4 }, () => {
   });
 
   test("a start that its daemon did not survive is found and ended by the next", async (t) => {
-    const { dir, shims, request } = await fakeShim(
-      t,
-      "setsid sleep 60 </dev/null >/dev/null 2>&1 & touch forked; sleep 60",
-    );
+    const { dir, shims, request } = await fakeShim(t, forks);
     const script = `
     import { createShims } from ${JSON.stringify(join(import.meta.dirname, "shims.ts"))};
     const shims = createShims({ stateDir: ${JSON.stringify(dir)}, eventsAddress: "/none", instance: ${JSON.stringify(dir)},
       shimCgroup: "", log: () => undefined });
     await shims.start(${JSON.stringify(request())}, new AbortController().signal);`;
     const daemon = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
-    for (let tries = 0; tries < 6_000 && !(await exists(join(dir, "tasks/t1/forked"))); tries += 1) await sleep(10);
+    await hasForked(dir);
     daemon.kill("SIGKILL");
     await once(daemon, "exit");
     ok((await strays(dir)) > 0);
