@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { createRequire, getCompileCacheDir } from "node:module";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { constants, Script } from "node:vm";
 
 import { compiledChannel } from "../daemon/keep-compiled.ts";
@@ -24,13 +24,17 @@ export function requireWithCodeCache(path: string): unknown {
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   if (cachePath !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
-    compiledChannel.subscribe(() => void save(cachePath, script.createCachedData()));
+    const keep = (): void => {
+      compiledChannel.unsubscribe(keep);
+      void save(cachePath, script.createCachedData());
+    };
+    compiledChannel.subscribe(keep);
   }
   const requireOthers = createRequire(path);
   const requireFast = (id: string): unknown => process.getBuiltinModule(id) ?? requireOthers(id);
   const module: { readonly exports: unknown } = { exports: {} };
   const define = script.runInThisContext() as (...values: readonly unknown[]) => void;
-  define(module.exports, requireFast, module, path, import.meta.dirname);
+  define(module.exports, requireFast, module, path, dirname(path));
   return module.exports;
 }
 
