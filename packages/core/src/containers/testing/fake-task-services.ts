@@ -92,7 +92,10 @@ export class FakeTaskServices implements TaskServices {
       this.calls.push(`${name} ${id}`);
       const trouble = this.troubles.get(name.split(" ")[0] ?? "");
       if (trouble === "fail") throw new StatusError(Code.Internal, `${name}: it fails`);
-      if (trouble === "hang") await untilAborted(signal);
+      if (trouble === "hang") {
+        const lost = over.lost.promise.then((error) => Promise.reject(error));
+        await Promise.race([untilAborted(signal), lost]);
+      }
       if (trouble === "slow") await delay(slowMs, undefined, { signal });
     };
     const client = {
