@@ -4,7 +4,7 @@ import { join } from "node:path";
 const crib = join(import.meta.dirname, "../../bin/crib");
 
 /** Milliseconds that a daemon may take until it says that it is ready, on a busy machine. */
-const readyMs = 30_000;
+const readyMs = 120_000;
 
 /** A `bin/crib serve` that runs or has run. */
 export interface DaemonProcess {
