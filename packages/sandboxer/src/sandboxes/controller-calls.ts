@@ -1,4 +1,11 @@
-import type { Sandbox, SandboxController, SandboxInstance, SandboxStatus, SandboxTasks, TaskEndpoint } from "../types.ts";
+import type {
+  Sandbox,
+  SandboxController,
+  SandboxInstance,
+  SandboxStatus,
+  SandboxTasks,
+  TaskEndpoint,
+} from "../types.ts";
 import { boundedCall } from "./bounded-call.ts";
 import type { ControllerDeadlines, EndpointOf } from "./types.ts";
 
