@@ -26,6 +26,7 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
   const pod = await node.runPod({ handler: "vm" });
   const container = await scene.runContainer(pod, { script: "echo begun; sleep 3600" });
   equal((await container.status()).state, ContainerState.CONTAINER_RUNNING);
+  const waiting = await scene.createContainer(pod);
   const rootfs = readFileSync("/proc/mounts", "utf8")
     .split("\n")
     .find((line) => line.includes(container.id));
@@ -43,7 +44,10 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
     const { unreachable } = (await pod.info()) as { readonly unreachable?: { readonly reason: string } };
     match(unreachable?.reason ?? "", /its controller "vmm" is not configured any more/);
     ok((await pod.exec(["true"])).exitCode === 0, "its network namespace is there");
-    await rejects(scene.createContainer(pod), { code: Code.FailedPrecondition });
+    const refused = { code: Code.FailedPrecondition, message: /its controller "vmm" is not configured any more/ };
+    await rejects(scene.createContainer(pod), refused);
+    await rejects(waiting.start(), refused);
+    equal((await waiting.status()).state, ContainerState.CONTAINER_CREATED);
     await rejects(node.runPod({ handler: "own" }), { code: Code.InvalidArgument });
     await rejects(node.runPod({ handler: "vm" }), {
       code: Code.FailedPrecondition,
@@ -63,9 +67,10 @@ test("a pod whose sandboxer is not configured any more is kept, can go, and can 
     equal((await node.list()).get(pod.id), "READY");
     equal((await container.status()).state, ContainerState.CONTAINER_RUNNING);
     equal(await container.sh("echo again"), "again\n");
-    const second = await scene.runContainer(pod);
-    await second.stop(0);
-    await second.remove();
+    await waiting.start();
+    equal((await waiting.status()).state, ContainerState.CONTAINER_RUNNING);
+    await waiting.stop(0);
+    await waiting.remove();
   });
 
   await t.test("without it, it can be stopped and removed, and what is left is named", async () => {

@@ -146,6 +146,19 @@ test("a container of a pod without controller is killed at once, since nobody wo
   );
 });
 
+test("in a pod without controller nothing is made or started, and what is there waits for it", async (t) => {
+  const fixture = await ContainerFixture.open(t);
+  const id = await fixture.containers.create(fixture.request(), signal);
+  fixture.unreachable = { reason: "its controller is gone", since: new Date().toISOString() };
+  const refused = { code: Code.FailedPrecondition, message: /its controller is gone/ };
+  await rejects(fixture.containers.start(id, signal), refused);
+  await rejects(fixture.containers.create(fixture.request({ name: "b" }), signal), refused);
+  equal(stateOf(fixture, id), "created");
+  fixture.unreachable = undefined;
+  await fixture.containers.start(id, signal);
+  equal(stateOf(fixture, id), "running");
+});
+
 test("the death of a shim ends its containers, without asking another shim", async (t) => {
   const fixture = await ContainerFixture.open(t);
   const ids = [await fixture.run(), await fixture.run({ name: "b" })];

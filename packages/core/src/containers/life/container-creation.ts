@@ -93,12 +93,13 @@ export class ContainerCreation {
   }
 }
 
-/** The pod of a container that shall run. NotFound; FailedPrecondition when it is not ready. */
+/** The pod of a container that shall run. NotFound; FailedPrecondition when it is not ready, or its controller is not configured any more. */
 export function readySandbox({ deps }: ContainerRows, id: string): SandboxRecord {
   const sandbox = deps.findSandbox(id);
   if (!sandbox || sandbox.state === "creating") throw new StatusError(Code.NotFound, `sandbox "${id}": not found`);
-  if (sandbox.state === "ready") return sandbox;
-  throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": it is not ready`);
+  const why = sandbox.state === "ready" ? sandbox.unreachable?.reason : "it is not ready";
+  if (why === undefined) return sandbox;
+  throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": ${why}`);
 }
 
 function heldByOther({ id, name }: ContainerRecord, how: string): StatusError {
