@@ -27,6 +27,34 @@ test("clients of a container's own process", needsRoot, async (t) => {
   const { node } = scene;
   const pod = await node.runPod();
 
+  await t.test("those that come before the start miss nothing, and end with one that cannot start", async () => {
+    for (const [script, said] of [
+      ["echo first; echo last", "first\nlast\n"],
+      ["exit 3", ""],
+    ] as const) {
+      const container = await scene.createContainer(pod, { script });
+      const [stdout, opened] = [new PassThrough(), Promise.withResolvers<void>()];
+      const text = textOf(stdout);
+      const client = runOverSpdy(await attachUrl(node, container), { stdout, onOpen: opened.resolve }, t.signal);
+      await opened.promise;
+      await container.start();
+      await client;
+      equal(text(), said);
+      await container.ended();
+      await rejects(attachUrl(node, container), { code: Code.FailedPrecondition });
+      await container.remove();
+    }
+    const container = await scene.createContainer(pod, {
+      change: (config) => ({ ...config, command: ["/there/is/no/such"], args: [] }),
+    });
+    const [stdout, opened] = [new PassThrough(), Promise.withResolvers<void>()];
+    const client = runOverSpdy(await attachUrl(node, container), { stdout, onOpen: opened.resolve }, t.signal);
+    await opened.promise;
+    await rejects(container.start());
+    await client.catch(() => {}); // it ends, however
+    await container.remove();
+  });
+
   await t.test("several at once all get the output, and the log has it once", async () => {
     const container = await scene.runContainer(pod, { script: echo, change: withStdin() });
     const leaving = new AbortController();

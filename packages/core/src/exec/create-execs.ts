@@ -127,7 +127,7 @@ class ExecsOfDaemon implements Execs {
   }
 
   async attach(id: string, streams: ExecStreams, signal: AbortSignal): Promise<void> {
-    const record = this.#running(id, "attaching to");
+    const record = this.#joinable(id);
     const stdio = this.#options.stdio.find(record.id);
     if (stdio === undefined) {
       const doing = `attaching to container "${record.id}"`;
@@ -149,6 +149,15 @@ class ExecsOfDaemon implements Execs {
 
   checkRunning(id: string): void {
     this.#running(id, "reaching");
+  }
+
+  checkJoinable(id: string): void {
+    this.#joinable(id);
+  }
+
+  #joinable(id: string): ContainerRecord {
+    const record = this.#options.containers.get(id);
+    return record.state === "created" || record.state === "starting" ? record : this.#running(id, "attaching to");
   }
 
   #running(id: string, doing: string): ContainerRecord {

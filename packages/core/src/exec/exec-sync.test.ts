@@ -129,6 +129,8 @@ suite("ExecSync in a real container", needsShim, () => {
         message: new RegExp(`"${fixture.id}".*${state}`),
       });
       await rejects(async () => at(state).checkRunning(fixture.id), { code });
+      if (state === "created" || state === "starting") at(state).checkJoinable(fixture.id);
+      else await rejects(async () => at(state).checkJoinable(fixture.id), { code });
     }
     execs.checkRunning(fixture.id);
   });

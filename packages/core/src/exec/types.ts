@@ -38,10 +38,15 @@ export interface Execs {
   execSync(id: string, request: ExecRequest & { readonly timeoutMs: number }, signal: AbortSignal): Promise<ExecResult>;
   /** Runs a command with a client's streams; gives its exit code. The process goes on when the client leaves. */
   exec(id: string, request: ExecRequest, streams: ExecStreams, signal: AbortSignal): Promise<number>;
-  /** Joins a client with the container's first process, until its output ends or the client leaves. */
+  /**
+   * Joins a client with the container's first process, until its output ends or the client leaves. Before the start as well: then the client
+   * gets all of the output. Sizes of a terminal are for a process that is there.
+   */
   attach(id: string, streams: ExecStreams, signal: AbortSignal): Promise<void>;
   /** Joins a client with a TCP port of the pod, IPv4 before IPv6. Settles when both directions have ended. */
   portForward(sandboxId: string, port: number, stream: Duplex, signal: AbortSignal): Promise<void>;
-  /** Fails now with what `exec` or `attach` would fail with: NotFound, FailedPrecondition. */
+  /** Fails now with what `exec` would fail with: NotFound, FailedPrecondition. */
   checkRunning(id: string): void;
+  /** The same for `attach`. */
+  checkJoinable(id: string): void;
 }

@@ -69,6 +69,20 @@ test("input comes from several clients and does not end with them", async (t) =>
   equal(joinLog(readLog(bench.logPath)), "0\n1\n2\n");
 });
 
+test("clients that come before the process get all that it writes", async (t) => {
+  await using bench = new StdioBench();
+  for (let round = 0; round < 20; round++) {
+    const streams = await bench.open(t);
+    const stdout = new Sink();
+    const attached = streams.attach({ stdout }, t.signal);
+    await streams.heeded();
+    bench.start("echo first; echo last", streams);
+    await attached;
+    equal(stdout.text, "first\nlast\n");
+    await streams.close();
+  }
+});
+
 test("input that is for one client ends with it, and its shim is told", async (t) => {
   const ended: string[] = [];
   await using bench = new StdioBench({ endStdin: async (id) => void ended.push(id) });

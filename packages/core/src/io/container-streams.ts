@@ -51,8 +51,8 @@ export class ContainerStreams implements ContainerStdio {
     try {
       this.#add(client);
       if (streams.stdin !== undefined) {
-        // What the process answers to the input is to reach the client: the thread has to know of it before.
-        await this.#context.thread.call({ kind: "heed" });
+        // What the process answers to the input is to reach the client.
+        await this.heeded();
         this.#join(streams, client, stop.signal);
       }
       await client.done;
@@ -63,6 +63,10 @@ export class ContainerStreams implements ContainerStdio {
       // A client that is lost has no more input either.
       if (streams.stdin !== undefined) this.#endClientStdin();
     }
+  }
+
+  async heeded(): Promise<void> {
+    if (this.#clients.size > 0) await this.#context.thread.call({ kind: "heed" });
   }
 
   async drained(timeoutMs: number): Promise<boolean> {

@@ -53,6 +53,8 @@ export interface ContainerStdio {
    * the client's output was closed, or with `signal`.
    */
   attach(streams: AttachStreams, signal: AbortSignal): Promise<void>;
+  /** Settles when clients that have attached get all that the process writes from now on. */
+  heeded(): Promise<void>;
   /** Waits until both outputs have ended and all of it is written; gives false when `timeoutMs` was over before. */
   drained(timeoutMs: number): Promise<boolean>;
   /** Stops copying, after what was read is written, and removes the FIFOs. Idempotent. */

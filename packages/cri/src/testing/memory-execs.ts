@@ -30,6 +30,10 @@ export class MemoryExecs implements Execs {
     stream.destroy();
   }
 
+  checkJoinable(id: string): void {
+    this.checkRunning(id);
+  }
+
   checkRunning(id: string): void {
     if (this.stopped.has(id)) throw new StatusError(Code.FailedPrecondition, `container "${id}": not running`);
   }

@@ -103,6 +103,8 @@ export async function startTask({
   const why = whyUnreachable(plan, deps);
   if (why !== undefined) throw new StatusError(Code.FailedPrecondition, `starting container "${id}": ${why}`);
   deps.exits.arm(id, service);
+  // Who has attached before the start misses nothing.
+  await deps.stdio.find(id)?.heeded();
   // Taken before, so that no end can be earlier.
   const startedAt = new Date().toISOString();
   await deps.starts.take(service, () => service.tasks.start(id, "", signal));

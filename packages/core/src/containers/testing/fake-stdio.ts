@@ -15,6 +15,7 @@ export class FakeStdio implements Pick<Stdio, "open" | "adopt" | "find"> {
       paths: { stdin: "", stdout: `${dir}/stdout`, stderr: `${dir}/stderr` },
       reopenLog: async () => {},
       attach: async () => {},
+      heeded: async () => {},
       drained: async () => !this.isHeld,
       close: async () => void this.streams.delete(id),
     };
