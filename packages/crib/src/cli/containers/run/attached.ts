@@ -9,21 +9,27 @@ import { readWholeLog } from "../logs/read-whole-log.ts";
 import { type Terminal, takeTerminal } from "../streams/terminal.ts";
 import { CaughtUpOutput } from "./caught-up-output.ts";
 
-/** A container that has been started, to be seen to its end. */
+/** A container that was created, to be started and seen to its end. */
 export interface Attachment {
   readonly containerId: string;
   readonly logPath: string;
   readonly stdin: boolean;
   readonly tty: boolean;
+  readonly start: () => Promise<void>;
   /** Called when nobody reads our output any more. */
   readonly onUnread: () => void;
 }
 
 /**
- * Joins our own streams with a container that was just started and gives its end. Nothing that it wrote is lost, however short it
- * runs: without a terminal the output is that of its log; with one what came before the connection is.
+ * Starts a container joined with our own streams, and gives its end. Nothing that it writes is lost, however short it runs: without a terminal
+ * the output is that of its log; with one the connection is there before the start.
  */
 export async function joinContainer(client: CriClient, attachment: Attachment): Promise<ContainerEnd> {
+  return attachment.tty ? await joinTerminal(client, attachment) : await joinLog(client, attachment);
+}
+
+async function joinLog(client: CriClient, attachment: Attachment): Promise<ContainerEnd> {
+  await attachment.start();
   let hasEnded = false;
   const over = new AbortController();
   const end = waitForExit(client, attachment.containerId).finally(() => {
@@ -32,13 +38,10 @@ export async function joinContainer(client: CriClient, attachment: Attachment): 
   });
   end.catch(() => {}); // seen below
   try {
-    if (attachment.tty) await joinTerminal(client, attachment, end);
-    else {
-      const input = attachment.stdin ? sendInput(client, attachment.containerId, over.signal) : undefined;
-      const isRead = await copyLog(attachment.logPath, { isComplete: () => hasEnded });
-      if (!isRead) attachment.onUnread();
-      await Promise.all([end, input]);
-    }
+    const input = attachment.stdin ? sendInput(client, attachment.containerId, over.signal) : undefined;
+    const isRead = await copyLog(attachment.logPath, { isComplete: () => hasEnded });
+    if (!isRead) attachment.onUnread();
+    await Promise.all([end, input]);
   } finally {
     // It would keep this process from ending.
     if (attachment.stdin) process.stdin.destroy();
@@ -57,38 +60,70 @@ async function sendInput(client: CriClient, containerId: string, over: AbortSign
   }
 }
 
-async function joinTerminal(
-  client: CriClient,
-  { containerId, logPath, stdin }: Attachment,
-  end: Promise<ContainerEnd>,
-): Promise<void> {
-  using terminal = stdin ? takeTerminal() : undefined;
-  const output = new CaughtUpOutput({ output: process.stdout, readLog: () => readWholeLog(logPath) });
-  const ended = end.then(
-    () => true,
-    () => true,
-  );
-  // The daemon may be restarted meanwhile: the connection breaks, and the container runs on.
-  do {
-    await connectTerminal(client, containerId, output, terminal);
-  } while (!(await Promise.race([ended, delay(200, false)])));
-  await output.finish();
+async function joinTerminal(client: CriClient, attachment: Attachment): Promise<ContainerEnd> {
+  const { containerId, logPath, stdin, start } = attachment;
+  try {
+    using terminal = stdin ? takeTerminal() : undefined;
+    const output = new CaughtUpOutput({ output: process.stdout, readLog: () => readWholeLog(logPath) });
+    const connect = (options: ConnectOptions = {}): Promise<void> =>
+      connectTerminal(client, containerId, terminal, output, options);
+    const unstarted = new AbortController();
+    const opened = Promise.withResolvers<void>();
+    let connection = connect({ onOpen: opened.resolve, signal: unstarted.signal });
+    connection.catch(() => {}); // seen below
+    await Promise.race([opened.promise, connection]);
+    try {
+      await start();
+    } catch (reason) {
+      unstarted.abort();
+      await connection.catch(() => {}); // why there is nothing to be joined is told
+      throw reason;
+    }
+    // Before, there was no process to be told.
+    terminal?.tellAgain();
+    const end = waitForExit(client, containerId);
+    const ended = end.then(
+      () => true,
+      () => true,
+    );
+    await connection;
+    // The daemon may be restarted meanwhile: the connection breaks, and the container runs on.
+    while (!(await Promise.race([ended, delay(200, false)]))) {
+      connection = connect();
+      await connection;
+    }
+    await output.finish();
+    return await end;
+  } finally {
+    // It would keep this process from ending.
+    if (stdin) process.stdin.destroy();
+  }
+}
+
+interface ConnectOptions {
+  /** Of the first connection: called when it stands. All that is written later comes over it. */
+  readonly onOpen?: () => void;
+  readonly signal?: AbortSignal;
 }
 
 /** Settles when the connection is over, for whatever reason: whether the container runs on is seen elsewhere. */
 async function connectTerminal(
   { runtime }: CriClient,
   containerId: string,
-  output: CaughtUpOutput,
   terminal: Terminal | undefined,
+  output: CaughtUpOutput,
+  { onOpen, signal = new AbortController().signal }: ConnectOptions,
 ): Promise<void> {
-  const { stream, join } = output.connection();
-  const never = new AbortController().signal;
+  const { stream, join } = output.connection({ isComplete: onOpen !== undefined });
+  const opened = (): void => {
+    join();
+    onOpen?.();
+  };
   try {
     const stdin = terminal ? { stdin: process.stdin } : {};
     const { url } = await runtime.attach({ containerId, tty: true, stdin: terminal !== undefined, stdout: true });
     const resizes = terminal ? { resizes: terminal.resizes } : {};
-    await connectExec(url, { ...stdin, stdout: stream, tty: true, ...resizes, onOpen: join }, never);
+    await connectExec(url, { ...stdin, stdout: stream, tty: true, ...resizes, onOpen: opened }, signal);
   } catch (reason) {
     if (!isLoss(reason)) throw reason;
   }

@@ -17,8 +17,8 @@ export interface CaughtUpOutputOptions {
 }
 
 /**
- * Shows the output of a process that began before anybody joined it, and is joined anew when the connection breaks: what was missed is
- * taken from its log. What comes is held back until the log is seen to have all before it.
+ * Shows the output of a process that is joined before it begins, and anew when the connection breaks: what was missed is taken from its log.
+ * What comes over such a connection is held back until the log is seen to have all before it.
  */
 export class CaughtUpOutput {
   readonly #options: CaughtUpOutputOptions;
@@ -35,9 +35,12 @@ export class CaughtUpOutput {
     this.#options = options;
   }
 
-  /** Where one connection's output goes. `join` is called when it stands. */
-  connection(): { readonly stream: Writable; readonly join: () => void } {
-    this.#isLive = false;
+  /** Where one connection's output goes. `join` is called when it stands. `isComplete`: it stands before the process begins, and misses nothing. */
+  connection({ isComplete = false }: { readonly isComplete?: boolean } = {}): {
+    readonly stream: Writable;
+    readonly join: () => void;
+  } {
+    this.#isLive = isComplete;
     this.#held = [];
     const stream = new Writable({
       write: callbackify(async (chunk: Buffer, _encoding: string) => this.#take(chunk)),

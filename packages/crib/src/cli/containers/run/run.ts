@@ -45,9 +45,10 @@ export async function runCommand(image: string, command: readonly string[], opti
       if (signals.first.aborted) return;
       const containerId = await createContainer(client, pod, containerName, plan.container(present));
       if (signals.first.aborted) return;
-      await startContainer(client, containerId);
-      if (options.detach) console.log(`${pod.id}\n${containerId}`);
-      else process.exitCode = await joinToItsEnd(client, containerId, options, signals);
+      if (options.detach) {
+        await startContainer(client, containerId);
+        console.log(`${pod.id}\n${containerId}`);
+      } else process.exitCode = await joinToItsEnd(client, containerId, options, signals);
       isKept = options.detach === true || !options.rm;
     } finally {
       if (!isKept || signals.first.aborted) await removeAfterwards(client, pod);
@@ -89,15 +90,19 @@ async function joinToItsEnd(
       process.stderr.write(`${failureLine(reason)}\n`);
     });
   };
-  signals.first.addEventListener("abort", () => stop(graceSeconds));
-  signals.second.addEventListener("abort", () => stop(0));
-  if (signals.first.aborted) stop(graceSeconds);
+  const start = async (): Promise<void> => {
+    await startContainer(client, containerId);
+    signals.first.addEventListener("abort", () => stop(graceSeconds));
+    signals.second.addEventListener("abort", () => stop(0));
+    if (signals.first.aborted) stop(graceSeconds);
+  };
   const { status } = await client.runtime.containerStatus({ containerId });
   const { exitCode, reason, message } = await joinContainer(client, {
     containerId,
     logPath: status?.logPath ?? "",
     stdin: options.interactive === true,
     tty: options.tty === true,
+    start,
     onUnread: () => stop(graceSeconds),
   });
   if (reason === "OOMKilled") process.stderr.write("crib: the container took more memory than it may\n");

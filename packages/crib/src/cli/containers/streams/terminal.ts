@@ -5,6 +5,8 @@ import type { TerminalSize } from "@crib/streaming";
 export interface Terminal extends Disposable {
   /** The size now and each new one, until disposed. For one reader. */
   readonly resizes: AsyncIterable<TerminalSize>;
+  /** Gives the size once more, to a process that was not there before. */
+  tellAgain(): void;
 }
 
 /**
@@ -26,6 +28,7 @@ export function takeTerminal(): Terminal {
   tell();
   return {
     resizes: sizes,
+    tellAgain: tell,
     [Symbol.dispose](): void {
       stdout.off("resize", tell);
       process.off("exit", restore);
