@@ -96,8 +96,8 @@ async function make({ target, entryPoints, script }: Bundle): Promise<void> {
   writeAll(outputFiles, takeBuiltins);
   rmSync(target, { recursive: true, force: true });
   renameSync(fresh, target);
-  // Of bundles that are no more.
-  for (const cache of globSync(".tools/compile-cache/*/serve-*.cjs.cache", { cwd: root })) rmSync(join(root, cache));
+  // Of bundles that are no more, and what daemons that were killed had not finished.
+  for (const cache of globSync(".tools/compile-cache/*/serve-*.cjs.cache*", { cwd: root })) rmSync(join(root, cache));
 }
 
 /** Makes what packages/crib/src/bundle/require-with-code-cache.ts loads, and gives its name. */
