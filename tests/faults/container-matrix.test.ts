@@ -5,7 +5,7 @@ import { stepCases, undoCases } from "./container-fault-matrix.ts";
 import { ContainerScene } from "./container-scene.ts";
 
 /** Nodes that work side by side: most of what a case does is to wait. */
-const lanes = 2;
+const lanes = 3;
 
 test("faults in each step of each flow over containers", { ...needsRoot, concurrency: lanes }, async (t) => {
   const free = await Promise.all(Array.from({ length: lanes }, () => ContainerScene.start(t)));
