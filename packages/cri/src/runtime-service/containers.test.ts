@@ -66,6 +66,12 @@ test("a container is not created in a pod that is not there or not ready", async
       details: `sandbox "${podSandboxId}": not ready`,
     });
   }
+  const unreachable = { reason: "its controller is gone", since: new Date().toISOString() };
+  sandboxes.records.set(podSandboxId, { ...sandboxRecord(podSandboxId), unreachable });
+  await rejects(client.call(runtime.createContainer, { podSandboxId, config }), {
+    code: Code.FailedPrecondition,
+    details: `sandbox "${podSandboxId}": not ready: its controller is gone`,
+  });
 });
 
 test("a container whose processes are shared may be named by a prefix", async () => {

@@ -1,7 +1,6 @@
 import type { ContainerRequest, Containers } from "@crib/core/containers";
-import { isReady } from "@crib/core/sandbox";
-import { Code, StatusError } from "@crib/errdefs";
 
+import { checkReady } from "../lookup/check-ready.ts";
 import { getContainer } from "../lookup/get-container.ts";
 import { getSandbox } from "../lookup/get-sandbox.ts";
 import { checkContainerRequest } from "../validation/container/container-request.ts";
@@ -14,7 +13,7 @@ import type { RuntimeRpc } from "./rpc.ts";
 export const createContainer: RuntimeRpc<"createContainer"> = async (deps, request, { signal }) => {
   const { containers, sandboxes, handlers } = deps;
   const sandbox = getSandbox(sandboxes, request.podSandboxId);
-  if (!isReady(sandbox)) throw new StatusError(Code.FailedPrecondition, `sandbox "${sandbox.id}": not ready`);
+  checkReady(sandbox);
   const offered = handlers.all.find(({ handler }) => handler.name === sandbox.plan.handler.name);
   const recursiveReadOnlyMounts = offered?.recursiveReadOnlyMounts ?? false;
   const checked = checkContainerRequest(request, { sandbox, recursiveReadOnlyMounts });

@@ -1,6 +1,4 @@
-import { isReady } from "@crib/core/sandbox";
-import { Code, StatusError } from "@crib/errdefs";
-
+import { checkReady } from "../lookup/check-ready.ts";
 import { getSandbox } from "../lookup/get-sandbox.ts";
 import { checkForwardedPorts } from "../validation/forwarded-ports.ts";
 import type { RuntimeRpc } from "./rpc.ts";
@@ -10,7 +8,7 @@ export const portForward: RuntimeRpc<"portForward"> = ({ sandboxes, execs, strea
   const sandbox = getSandbox(sandboxes, podSandboxId);
   const { id } = sandbox;
   const ports = checkForwardedPorts(port);
-  if (!isReady(sandbox)) throw new StatusError(Code.FailedPrecondition, `sandbox "${id}": not ready`);
+  checkReady(sandbox);
   return {
     url: streaming.portForward({
       ports,
