@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Code, StatusError } from "@crib/errdefs";
+import { Status } from "@crib/wire/task";
 
 import { containerStateOf } from "./container-state.ts";
 import { ContainerFixture } from "./testing/container-fixture.ts";
@@ -155,6 +156,16 @@ test("in a pod without controller nothing is made or started, and what is there 
   await rejects(fixture.containers.create(fixture.request({ name: "b" }), signal), refused);
   equal(stateOf(fixture, id), "created");
   fixture.unreachable = undefined;
+  await fixture.containers.start(id, signal);
+  equal(stateOf(fixture, id), "running");
+});
+
+test("a task that an earlier daemon could not delete is no obstacle to the start", async (t) => {
+  const fixture = await ContainerFixture.open(t);
+  const id = await fixture.containers.create(fixture.request(), signal);
+  await fixture.restart();
+  const ended = Promise.withResolvers<void>();
+  fixture.services.tasks.set(id, { status: Status.STOPPED, ended, exitStatus: 137, exitedAt: new Date() });
   await fixture.containers.start(id, signal);
   equal(stateOf(fixture, id), "running");
 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { Code, StatusError } from "@crib/errdefs";
+import { Code, hasCode, StatusError } from "@crib/errdefs";
 
 import type { StdioRequest } from "../../io/types.ts";
 import type { SandboxRecord } from "../../sandbox/types.ts";
@@ -8,6 +8,7 @@ import { isRuncRuntime, packRuntimeOptions, taskProcess, type TaskService } from
 import type { RuntimeOptionValues } from "../../tasks/types.ts";
 import type { ContainerFacts, ContainerPlan } from "../types.ts";
 import { whyUnreachable } from "../why-unreachable.ts";
+import { deleteEarlierTask } from "./delete-earlier-task.ts";
 import { sandboxOf } from "./snapshot.ts";
 import { targetOf } from "./spec.ts";
 import type { ContainerStepContext, WaitingTask } from "./types.ts";
@@ -72,19 +73,21 @@ async function callCreate(context: ContainerStepContext): Promise<{ task: Waitin
   const { handler } = sandbox.plan;
   const options = packRuntimeOptions(handler.runtimeType, runtimeOptions(sandbox, facts));
   const { stdin, stdout, stderr } = paths;
-  const pid = await service.tasks.create(
-    {
-      id,
-      bundle: plan.bundleDir,
-      rootfs: [],
-      terminal: plan.tty,
-      stdin,
-      stdout,
-      stderr: plan.tty ? "" : stderr,
-      ...(options && { options }),
-    },
-    signal,
-  );
+  const request = {
+    id,
+    bundle: plan.bundleDir,
+    rootfs: [],
+    terminal: plan.tty,
+    stdin,
+    stdout,
+    stderr: plan.tty ? "" : stderr,
+    ...(options && { options }),
+  };
+  const pid = await service.tasks.create(request, signal).catch(async (reason: unknown) => {
+    if (!hasCode(reason, Code.AlreadyExists)) throw reason;
+    await deleteEarlierTask(context, service);
+    return await service.tasks.create(request, signal);
+  });
   await midpoint();
   const process = (deps.taskProcess ?? taskProcess)(service, pid, id);
   return { task: process ? { process } : {}, service };

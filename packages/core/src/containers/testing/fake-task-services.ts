@@ -103,6 +103,7 @@ export class FakeTaskServices implements TaskServices {
       hasAbandoned: false,
       create: async ({ id = "" }: { readonly id?: string }, signal: AbortSignal): Promise<number> => {
         await call("create", id, signal);
+        if (this.tasks.has(id)) throw new StatusError(Code.AlreadyExists, `task "${id}": it exists already`);
         const ended = Promise.withResolvers<void>();
         this.tasks.set(id, { status: Status.CREATED, ended, exitStatus: 0, exitedAt: new Date(0) });
         this.onAnswer(`create ${id}`);
