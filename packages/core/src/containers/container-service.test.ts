@@ -6,7 +6,6 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Code, StatusError } from "@crib/errdefs";
-import { Status } from "@crib/wire/task";
 
 import { containerStateOf } from "./container-state.ts";
 import { ContainerFixture } from "./testing/container-fixture.ts";
@@ -162,12 +161,20 @@ test("in a pod without controller nothing is made or started, and what is there 
 
 test("a task that an earlier daemon could not delete is no obstacle to the start", async (t) => {
   const fixture = await ContainerFixture.open(t);
+  const { services } = fixture;
   const id = await fixture.containers.create(fixture.request(), signal);
+  await until(() => services.tasks.has(id));
+  services.isGone = true;
+  fixture.unreachable = { reason: "its controller is gone", since: new Date().toISOString() };
   await fixture.restart();
-  const ended = Promise.withResolvers<void>();
-  fixture.services.tasks.set(id, { status: Status.STOPPED, ended, exitStatus: 137, exitedAt: new Date() });
+  const isTakenBack = (): boolean => fixture.containers.get(id).runs.some(({ flow }) => flow === "undo CreateTask");
+  await until(isTakenBack);
+  services.isGone = false;
+  fixture.unreachable = undefined;
+  const before = services.calls.length;
   await fixture.containers.start(id, signal);
   equal(stateOf(fixture, id), "running");
+  deepEqual(services.calls.slice(before), [`create ${id}`, `delete ${id}`, `create ${id}`, `start ${id}`]);
 });
 
 test("the death of a shim ends its containers, without asking another shim", async (t) => {
