@@ -85,7 +85,10 @@ function listedFaults(faults: FaultList): Faults {
   };
 }
 
-/** Which file it is tells whether it is another: who changes it renames a new one over it. */
+/**
+ * Which file it is tells whether it is another: who changes it renames a new one over it. Read in the turn of the strike, so that steps side by
+ * side share one count; a daemon without this variable reads nothing.
+ */
 function faultsOfFile(path: string): Faults {
   let read: bigint | undefined;
   let faults = noFaults;
