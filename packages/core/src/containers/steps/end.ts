@@ -1,15 +1,13 @@
 import { rm } from "node:fs/promises";
 
 import { StatusError } from "@crib/errdefs";
-import { killCgroup, removeCgroup } from "@crib/linux";
+import { removeCgroup } from "@crib/linux";
 
 import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
+import { killProcesses } from "./kill-processes.ts";
 import { mountRootfs, unmountRootfs } from "./snapshot.ts";
 import { ioDirOf } from "./task.ts";
 import type { ContainerStepContext } from "./types.ts";
-
-/** Milliseconds for killed processes to go. */
-const goneMs = 5_000;
 
 /** Milliseconds that output has to end after the process; who then still holds the pipe has left the container. */
 const drainMs = 2_000;
@@ -24,8 +22,7 @@ const hungDeleteMs = 2_000;
 export async function endProcesses({ id, plan, facts, deps, midpoint }: ContainerStepContext): Promise<void> {
   if (facts.exit?.reason === "StartError") await deps.endHelpers(id);
   await midpoint();
-  // The path ends in the container's own id: nothing else can be in it.
-  await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
+  await killProcesses(plan);
 }
 
 /** Waits until all output is written, for a while, and removes the FIFOs. */
@@ -51,10 +48,9 @@ export async function takeBackTask(context: ContainerStepContext): Promise<void>
   // From here on a start makes another.
   const isWhole = deps.waiting.delete(id);
   if (!isWhole) await deps.endHelpers(id);
-  const cgroup = cgroupDirectoryOf(plan.cgroupPath);
-  await killCgroup(cgroup, { timeoutMs: goneMs });
+  await killProcesses(plan);
   const byShim = await endTask(context);
-  await removeCgroup(cgroup);
+  await removeCgroup(cgroupDirectoryOf(plan.cgroupPath));
   // A shim's program takes the root file system off as well, which another start needs.
   if (!byShim) await mountAgain(context);
 }

@@ -1,19 +1,15 @@
 import { constants } from "node:os";
 
 import { Code, hasCode, StatusError } from "@crib/errdefs";
-import { killCgroup } from "@crib/linux";
 
-import { cgroupDirectoryOf } from "../../stats/cgroup-directory.ts";
 import { killedEnd } from "../exits/task-end.ts";
 import type { ContainerFacts } from "../types.ts";
 import { whyUnreachable } from "../why-unreachable.ts";
+import { killProcesses } from "./kill-processes.ts";
 import type { ContainerStepContext } from "./types.ts";
 
 /** What a shim has for a signal, and for telling of a kill: one that hangs must not hold up the end. */
 const usualTimes = { killMs: 3_000, toldMs: 2_000 };
-
-/** Milliseconds for the kernel to let go of killed processes. */
-const goneMs = 5_000;
 
 /** Asks the process to end, once, unless there is no time for that, or nobody to ask. */
 export async function sendStopSignal(context: ContainerStepContext): Promise<Partial<ContainerFacts> | void> {
@@ -45,7 +41,7 @@ export async function kill(context: ContainerStepContext): Promise<void> {
   await midpoint();
   if (deps.exits.end(id)) return;
   if (!isQuarantined(context) && (await isKilledByShim(context))) return;
-  await killCgroup(cgroupDirectoryOf(plan.cgroupPath), { timeoutMs: goneMs });
+  await killProcesses(plan);
   if (await isTold(context)) return;
   // The kernel says that nothing of it runs any more, whatever the shim does.
   deps.exits.settle(id, killedEnd());
