@@ -4,7 +4,7 @@ export interface Result {
   /** The file (relative to the clone) or the runner that it belongs to. */
   readonly origin: string;
   readonly state: "passed" | "failed" | "skipped";
-  /** Why it was skipped; empty when the test gave no reason. */
+  /** Why it was skipped, empty when the test gave no reason; or why it failed, in some lines. */
   readonly reason?: string;
 }
 

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { TestEvent } from "node:test/reporters";
 
+import { describeFailure } from "./describe-failure.ts";
 import type { Result } from "./result.ts";
 
 /**
@@ -21,5 +22,6 @@ function toResult(event: Extract<TestEvent, { type: "test:pass" | "test:fail" }>
   // A `todo` test is not done, whatever its outcome: it counts as skipped, so that the list of skips has to name it.
   const skip = data.skip ?? data.todo;
   if (skip !== undefined && skip !== false) return { ...test, state: "skipped", reason: skip === true ? "" : skip };
-  return { ...test, state: event.type === "test:pass" ? "passed" : "failed" };
+  if (event.type === "test:pass") return { ...test, state: "passed" };
+  return { ...test, state: "failed", reason: describeFailure(event.data.details.error) };
 }

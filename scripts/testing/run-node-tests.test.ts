@@ -1,4 +1,4 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, match } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,4 +49,5 @@ test("each test is one result; a file that does not end is ended, and does not k
       "not yet: skipped",
     ],
   );
+  match(results.find(({ name }) => name === "fails")?.reason ?? "", /^on purpose\n/);
 });
