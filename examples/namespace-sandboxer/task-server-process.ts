@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -40,8 +40,15 @@ export class TaskServerProcess {
     const { stateDir, runtime, sandboxer } = this.#places;
     const program = join(import.meta.dirname, "task-server.ts");
     const args = [program, "--state-dir", stateDir, "--runtime", runtime, "--sandboxer", sandboxer];
-    spawn(process.execPath, args, { detached: true, stdio: ["ignore", "ignore", "inherit"], cwd: "/" }).unref();
     const signal = AbortSignal.timeout(30_000);
-    while (!(await isServed(this.#socket))) await delay(10, undefined, { signal });
+    let child: ChildProcess | undefined;
+    while (!(await isServed(this.#socket))) {
+      // One that ended met another, which an earlier sandboxer had started and which serves soon, or which was just about to end.
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+        child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "ignore", "inherit"], cwd: "/" });
+        child.unref();
+      }
+      await delay(10, undefined, { signal });
+    }
   }
 }

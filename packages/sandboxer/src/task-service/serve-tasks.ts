@@ -12,7 +12,7 @@ import type { TaskEndpoint } from "../types.ts";
 
 /** What `serveTasks` is given. */
 export interface TaskServerOptions {
-  /** Absolute path of the unix socket. What is there is replaced if nobody answers on it. */
+  /** Absolute path of the unix socket. What is there is replaced if nobody answers on it. A file of this name with `.lock` stays beside it. */
   readonly path: string;
   readonly tasks: TaskApi;
 }
@@ -22,14 +22,23 @@ export interface TaskServer extends AsyncDisposable {
   readonly endpoint: TaskEndpoint;
 }
 
-/** Serves a task service over ttrpc on a socket that is only its owner's, in both versions. AlreadyExists when somebody answers there already. */
+/**
+ * Serves a task service over ttrpc on a socket that is only its owner's, in both versions. FailedPrecondition when another that was
+ * served by this function holds the path or is about to: of several at the same moment one serves. AlreadyExists when somebody else
+ * answers there.
+ */
 export async function serveTasks(options: TaskServerOptions): Promise<TaskServer> {
+  // Not before it is needed: shims import this package too.
+  const { lockFile } = await import("@crib/linux");
+  await using closing = new AsyncDisposableStack();
+  closing.use(lockFile(`${options.path}.lock`));
   const server = createTtrpcServer();
   handleTasks(server, options.tasks);
-  const close = await listenTtrpc(server, options.path);
+  closing.defer(await listenTtrpc(server, options.path));
+  const open = closing.move();
   return {
     endpoint: { protocol: "ttrpc", address: `unix://${options.path}`, version: 3 },
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }
 
