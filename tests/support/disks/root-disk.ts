@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -68,6 +78,7 @@ export async function moveToDisk(
       await cutOff(node.root);
       await node.kill();
       await runProgram(["umount", node.root]);
+      await exchangeDisk(image);
       await mountDisk(image, node.root);
       pretendReboot(node);
       await node.restart();
@@ -100,6 +111,16 @@ async function makeDisk(image: string, megabytes: number, inodes: number | undef
 /** The journal is written when it is asked for and not, as usual, every five seconds. */
 async function mountDisk(image: string, dir: string): Promise<void> {
   await runProgram(["mount", "-o", "loop,commit=600", image, dir]);
+}
+
+/**
+ * Puts a copy in the place of a disk. A process of another test that has just begun a mount namespace may have a copy of the mount for
+ * a moment, and as long as anybody has, mounting the same file gives the file system that was cut off.
+ */
+async function exchangeDisk(image: string): Promise<void> {
+  const copy = `${image}.copy`;
+  await runProgram(["cp", "--sparse=always", image, copy]);
+  renameSync(copy, image);
 }
 
 /** The node ends without its disk, on an empty directory. */
