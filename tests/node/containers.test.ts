@@ -79,10 +79,6 @@ function untilReady(pod: Pod, name: string): Promise<void> {
   return eventually(10_000, () => match(logOf(pod, name), /ready/));
 }
 
-function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
-}
-
 /** One after the other, on one node. */
 const parts: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   "a container runs, writes its log, exits with its code and is removed": async (scene) => {
@@ -180,7 +176,7 @@ const parts: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       deepEqual([exitCode, reason], [137, "Error"]);
       match(message, /shim/);
     }
-    deepEqual(pids.map(isAlive), [false, false]);
+    deepEqual(pids.map(isRunning), [false, false]);
     ok(!existsSync(`/run/containerd/runc/k8s.io/${first}`));
     equal((await pod.status()).state, 0);
     const third = await run(scene, pod, "third", "exit 5");
@@ -225,7 +221,7 @@ async function endPod(scene: Scene, handler: string): Promise<void> {
   const waits = await create(scene, pod, "waits", sleeper);
   const { pid } = await statusOf(scene, runs);
   await pod.stop();
-  ok(!isAlive(pid));
+  ok(!isRunning(pid));
   equal((await statusOf(scene, runs)).state, CONTAINER_EXITED);
   equal((await statusOf(scene, waits)).state, CONTAINER_CREATED);
   await rejects(runtime.startContainer({ containerId: waits }), { code: Code.FailedPrecondition });

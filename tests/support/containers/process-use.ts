@@ -56,9 +56,13 @@ export function execDirs(node: Pick<Node, "state">, containerId: string): readon
 }
 
 function childrenOf(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
-  );
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+    } catch {
+      return []; // it has ended since, and its children are another thread's
+    }
+  });
 }
 
 function stateOf(pid: number): string {
