@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { eventually } from "../support/eventually.ts";
 import { isRunning } from "../support/is-running.ts";
+import { killProcess } from "../support/kill-process.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import type { Node } from "../support/node.ts";
 import { parentOf } from "../support/parent-of.ts";
@@ -66,7 +67,7 @@ test("deaths of the processes of a pod", needsRoot, async (t) => {
   await t.test("when both are killed at once", async () => {
     const { pod, pausePid, shimPid } = await runPaused(node);
     process.kill(shimPid, "SIGKILL");
-    process.kill(pausePid, "SIGKILL");
+    killProcess(pausePid);
     await endedAlone(node, pod);
     await pod.remove();
     deepEqual(await node.leftovers(), []);

@@ -8,6 +8,7 @@ import { openRecord, sealRecord } from "@crib/core/metadata";
 import type { SandboxRecord } from "@crib/core/sandbox";
 
 import { eventually, pause } from "../support/eventually.ts";
+import { killProcess } from "../support/kill-process.ts";
 import { needsRoot } from "../support/needs-root.ts";
 import { leasesDir } from "../support/network-config.ts";
 import type { Node } from "../support/node.ts";
@@ -255,7 +256,7 @@ function leases(node: Node): readonly string[] {
 /** What a reboot does to a daemon's pods: another boot id, no processes, no mounts, no namespaces, an empty state directory. */
 async function pretendReboot(node: Node, pods: readonly Pod[]): Promise<void> {
   for (const line of (await node.leftovers()).filter((one) => one.startsWith("process: ")))
-    process.kill(Number(line.split(" ")[1]), "SIGKILL");
+    killProcess(Number(line.split(" ")[1]));
   for (const mount of (await node.leftovers()).filter((line) => line.startsWith("mount: ")).toReversed())
     await runProgram(["umount", "-l", mount.split(" ")[1] ?? ""]);
   await dropRules(node);
