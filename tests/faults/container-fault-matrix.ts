@@ -9,6 +9,8 @@ import { faultPoints } from "./fault-matrix.ts";
 /** All that is done to one step. */
 export interface StepCases {
   readonly name: string;
+  /** Name of the flow. */
+  readonly flow: string;
   /** The faults, as CRIB_FAULTS names them, that strike in the course of it. */
   readonly faults: readonly string[];
   readonly run: (scene: ContainerScene) => Promise<void>;
@@ -37,6 +39,7 @@ export const stepCases: readonly StepCases[] = containerFlows.flatMap(({ name, s
     steps.map(({ name: step }) => {
       const faults = faultsOf(step, `${name}/${step}`);
       return {
+        flow: name,
         name: `${name}, ${step}${story.given === undefined ? "" : `, given ${story.given}`}`,
         faults: [...faults.gentle, ...faults.kills],
         run: (scene: ContainerScene) => strikeStep(scene, { ...faults, story }),
@@ -52,6 +55,7 @@ export const undoCases: readonly StepCases[] = [createContainer, createTask].fla
     .map(({ name: step }) => {
       const faults = faultsOf(step, `${flow.name}/${step}!undo`);
       return {
+        flow: flow.name,
         name: `undo of ${flow.name}, ${step}`,
         faults: [...faults.gentle, ...faults.kills],
         run: (scene: ContainerScene) =>

@@ -7,19 +7,24 @@ import { Code, hasCode } from "@crib/errdefs";
 
 import { type ContainerNode, startContainerNode } from "../support/containers/container-node.ts";
 import { startSurvivor, type Survivor } from "../support/containers/survivor.ts";
-import { eventually, pause } from "../support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import type { Node } from "../support/node.ts";
 import type { Pod } from "../support/pod.ts";
+import { within } from "../support/within.ts";
 
 /** Milliseconds after which a daemon that should have been killed counts as one that was not. */
 const killedMs = 60_000;
+
+/** Retries of the daemon's own come too late to strike twice, however slow the machine is: whoever wants one asks for it. */
+const lateRetries = { retry_min: "10m", retry_max: "10m" };
 
 /** A node with one pod, in which a container lives through all the cases. */
 export class ContainerScene {
   readonly target: ContainerNode;
   readonly pod: Pod;
   readonly survivor: Survivor;
-  #before: readonly string[] = [];
+  #entriesBefore: readonly string[] = [];
+  #leftoversBefore: readonly string[] = [];
   #names = 0;
 
   private constructor(target: ContainerNode, pod: Pod, survivor: Survivor) {
@@ -28,15 +33,15 @@ export class ContainerScene {
     this.survivor = survivor;
   }
 
-  /** Retries of the daemon's own come too late to strike twice: whoever wants one asks for it. */
   static async start(t: TestContext): Promise<ContainerScene> {
     const target = await startContainerNode(t, {
-      config: () => ({ flow: { retry_min: "60s", budgets: {}, undo_budgets: {} } }),
+      config: () => ({ flow: { ...lateRetries, budgets: {}, undo_budgets: {} } }),
     });
     const pod = await target.node.runPod();
     const scene = new ContainerScene(target, pod, await startSurvivor(target, pod));
     await scene.survivor.expectUnharmed();
-    scene.#before = await scene.#look();
+    scene.#entriesBefore = scene.#entries();
+    scene.#leftoversBefore = await scene.node.leftovers();
     return scene;
   }
 
@@ -58,7 +63,7 @@ export class ContainerScene {
   ): Promise<void> {
     const { faults, budget } = options;
     const flow = {
-      retry_min: "60s",
+      ...lateRetries,
       budgets: {},
       undo_budgets: {},
       ...(budget && { [budget.of]: { [budget.step]: budget.time } }),
@@ -76,7 +81,7 @@ export class ContainerScene {
   /** Waits until the daemon was killed by its fault. */
   async killed(): Promise<void> {
     // One that lives on would be waited for in vain.
-    const ended = await Promise.race([this.node.daemon.ended, pause(killedMs)]);
+    const ended = await within(killedMs, this.node.daemon.ended);
     equal(ended?.signal, "SIGKILL", "the kill was never reached: every step calls its midpoint");
   }
 
@@ -84,9 +89,14 @@ export class ContainerScene {
   async expectOnlySurvivor(): Promise<void> {
     await this.survivor.expectUnharmed();
     await eventually(20_000, async () => {
+      // What costs least is looked at first, and often tells that it is too early for the rest.
       const { containers } = await this.node.cri.runtime.listContainers({});
-      const now = [...(await this.#look()), ...containers.map(({ id }) => `container ${id}`)];
-      deepEqual(changes([...this.#before, `container ${this.survivor.container.id}`], now), []);
+      deepEqual(
+        containers.map(({ id }) => id),
+        [this.survivor.container.id],
+      );
+      deepEqual(changes(this.#entriesBefore, this.#entries()), []);
+      deepEqual(changes(this.#leftoversBefore, await this.node.leftovers()), []);
       deepEqual(await this.node.leaks(), []);
     });
   }
@@ -106,8 +116,8 @@ export class ContainerScene {
     });
   }
 
-  /** What there is on the host for this node, and in the directories of its containers. */
-  async #look(): Promise<readonly string[]> {
+  /** What there is in the directories of this node's containers. */
+  #entries(): readonly string[] {
     const { root, state } = this.node;
     const io = join(state, "tasks", this.survivor.container.id);
     const dirs = [
@@ -119,8 +129,7 @@ export class ContainerScene {
       "/run/containerd/runc/k8s.io",
     ];
     const entries = dirs.flatMap((dir) => list(dir).map((name) => join(dir, name)));
-    const own = entries.filter((path) => !path.startsWith("/run/containerd") || path.endsWith(this.node.instance));
-    return [...(await this.node.leftovers()), ...own].sort();
+    return entries.filter((path) => !path.startsWith("/run/containerd") || path.endsWith(this.node.instance));
   }
 
   #configure(flow: Readonly<Record<string, string | Readonly<Record<string, string>>>>): void {

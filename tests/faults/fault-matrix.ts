@@ -76,7 +76,7 @@ export function undoMatrix(): void {
   for (const { name: step } of runPodSandbox.steps.filter(({ undo }) => undo !== undefined)) {
     test(`undo of RunPodSandbox, ${step}`, needsRoot, async (t) => {
       const node = await startNode(t, {
-        config: () => ({ flow: { undo_budgets: { [step]: stepBudget(step) }, retry_min: "30s" } }),
+        config: () => ({ flow: { undo_budgets: { [step]: stepBudget(step) }, retry_min: "10m", retry_max: "10m" } }),
       });
       for (const point of faultPoints) {
         for (const action of faultActions) {

@@ -4,12 +4,13 @@ import { test, type TestContext } from "node:test";
 import { pullImage } from "@crib/core/images";
 import { Images } from "@crib/wire/admin";
 
-import { eventually, pause } from "../support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { type ImageNode, startImageNode } from "../support/images/image-node.ts";
 import { platformIndex } from "../support/images/image.ts";
 import { testLayer } from "../support/images/layer.ts";
 import { storeContents, unsoundBlobs } from "../support/images/store-state.ts";
 import { needsRoot } from "../support/needs-root.ts";
+import { within } from "../support/within.ts";
 import { faultActions, faultPoints, stepBudget } from "./fault-matrix.ts";
 
 type Action = (typeof faultActions)[number];
@@ -135,7 +136,7 @@ async function strike({ node }: ImageNode, action: Action, call: () => Promise<u
   if (action === "kill") {
     await rejects(call(), () => true, neverStruck);
     // One that lives on would be waited for in vain.
-    const ended = await Promise.race([node.daemon.ended, pause(60_000)]);
+    const ended = await within(60_000, node.daemon.ended);
     equal(ended?.signal, "SIGKILL", neverStruck);
     await node.restart();
     return;

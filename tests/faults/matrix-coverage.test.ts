@@ -7,6 +7,7 @@ import { pullImage, removeImage } from "@crib/core/images";
 import { sandboxFlows } from "@crib/core/sandbox";
 
 import { stepCases, undoCases } from "./container-fault-matrix.ts";
+import { casesOf, matrixFiles } from "./container-matrix.ts";
 import { faultActions, faultPoints } from "./fault-matrix.ts";
 
 // Each of these files makes its cases from the steps of its flow, so a new step has its cases as soon as it exists.
@@ -28,6 +29,13 @@ for (const { name, steps } of containerFlows) {
     );
   });
 }
+
+test("every case of a container is in one file", () => {
+  const files = Object.keys(matrixFiles) as (keyof typeof matrixFiles)[];
+  for (const file of files) ok(readdirSync(import.meta.dirname).includes(file), `there is no ${file}`);
+  const names = files.flatMap((file) => casesOf(file).map(({ name }) => name));
+  deepEqual(names.toSorted(), [...stepCases, ...undoCases].map(({ name }) => name).toSorted());
+});
 
 for (const { name, steps } of [createContainer, createTask]) {
   test(`every undo of ${name} is killed, failed and hung`, () => {

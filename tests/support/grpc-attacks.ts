@@ -4,6 +4,7 @@ import { createGzip } from "node:zlib";
 
 import { pause } from "./eventually.ts";
 import type { Node } from "./node.ts";
+import { within } from "./within.ts";
 
 /** What the headers of a call say; more or others as the attack wants. */
 export const callHeaders = {
@@ -26,7 +27,7 @@ export async function sendBytes({ socket: path }: Pick<Node, "socket">, ...parts
   const socket = connectSocket(path);
   socket.on("error", () => {});
   for (const part of parts) socket.write(part);
-  await Promise.race([new Promise((resolve) => socket.on("close", resolve)), pause(1_000)]);
+  await within(1_000, new Promise((resolve) => socket.on("close", resolve)));
   socket.destroy();
 }
 
@@ -48,7 +49,7 @@ export async function callWith(
   request.on("close", () => resolve("closed"));
   request.resume();
   request.end(message);
-  const status = await Promise.race([promise, pause(30_000).then(() => "nothing")]);
+  const status = (await within(30_000, promise)) ?? "nothing";
   client.destroy();
   return status;
 }

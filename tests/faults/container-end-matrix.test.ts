@@ -1,0 +1,3 @@
+import { containerMatrix } from "./container-matrix.ts";
+
+containerMatrix("container-end-matrix.test.ts");
