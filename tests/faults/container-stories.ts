@@ -7,6 +7,7 @@ import { ContainerState } from "@crib/wire/cri";
 
 import type { Container } from "../support/containers/container.ts";
 import { eventually } from "../support/eventually.ts";
+import { isRunning } from "../support/is-running.ts";
 import type { ContainerScene } from "./container-scene.ts";
 
 const { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState;
@@ -46,13 +47,17 @@ export class Subject {
     return this.container.start();
   }
 
-  /** Waits until its task was made ahead, or was not: then fails with what stood in the way. */
+  /** Waits until its task was made ahead, or was not: then fails with what stood in the way, or because the daemon was killed. */
   async expectAhead(): Promise<void> {
+    const { daemon } = this.scene.node;
     const run = await eventually(20_000, async () => {
+      if (!isRunning(daemon.pid)) return { problem: { message: "the daemon was killed" }, steps: [] };
       const { timings, problem } = (await this.container.info()) as unknown as Info;
       const undone = timings.find(({ flow }) => flow === "undo CreateTask");
       const made = timings.find(({ flow }) => flow === "CreateTask");
-      ok(made !== undefined && (made.outcome === "done" || undone !== undefined), "the run has not ended");
+      // What could not be taken back is kept with the problem.
+      const isOver = made?.outcome === "done" || undone !== undefined || problem !== undefined;
+      if (!made || !isOver) throw new Error("the run has not ended");
       return { ...made, problem };
     });
     const failed = run.problem?.message ?? run.steps.find(({ error }) => error !== undefined)?.error;

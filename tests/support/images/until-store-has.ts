@@ -1,5 +1,5 @@
 import { deepEqual } from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { eventually } from "../eventually.ts";
@@ -11,7 +11,11 @@ import { neededOfImages } from "./needed-of-images.ts";
 /** Waits until the directories of a node's store have what the manifests of these images say, and no more. */
 export async function untilStoreHas(node: Node, images: readonly TestImage[]): Promise<void> {
   const { blobs, layers } = neededOfImages(images);
-  const inStore = (dir: string): readonly string[] => readdirSync(join(node.root, dir)).toSorted();
+  // Some are made by the first image that is complete.
+  const inStore = (dir: string): readonly string[] => {
+    const path = join(node.root, dir);
+    return existsSync(path) ? readdirSync(path).toSorted() : [];
+  };
   await eventually(10_000, () => {
     deepEqual(
       inStore("content/blobs/sha256").map((name) => `sha256:${name}`),
