@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match } from "node:assert/strict";
 
 import { containerFlows, createContainer, createTask } from "@crib/core/containers";
 
@@ -106,7 +106,8 @@ async function strikeUndo(scene: ContainerScene, { step, gentle, kills }: StepFa
   const failing = `${createContainer.name}/${step}@after=fail`;
   await scene.restart({ faults: [`${failing}*${gentle.length}`, ...gentle].join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
-  for (const problem of await Promise.all(subjects.map((subject) => failureOf(subject.create())))) ok(problem);
+  for (const problem of await Promise.all(subjects.map((subject) => failureOf(subject.create()))))
+    match(problem, /injected fault after/);
   const { containers } = await scene.node.cri.runtime.listContainers({});
   equal(containers.length, subjects.length + 1, "each is kept with what stands in its way");
   await Promise.all(subjects.map((subject) => subject.create()));
@@ -145,7 +146,7 @@ async function strikeTaskUndo(scene: ContainerScene, { step, gentle, kills }: St
   };
   await scene.restart({ faults: [`${failing}*${gentle.length}`, ...gentle].join(";"), budget });
   const subjects = gentle.map(() => new Subject(scene));
-  for (const problem of await Promise.all(subjects.map((subject) => failureOf(create(subject))))) ok(problem);
+  expectEachOnce(await Promise.all(subjects.map((subject) => failureOf(create(subject)))));
   await Promise.all(subjects.map(live));
   await scene.expectOnlySurvivor();
 
