@@ -26,6 +26,9 @@ export const lanes: readonly Lane[] = [
     patterns: ["packages/**/*.test.ts", "scripts/**/*.test.ts"],
     // Many of these tests wait for the kernel or for a process most of their time.
     concurrency: 2 * availableParallelism(),
+    filesPerProcess: 12,
+    // Those hand the flags of their own process on to daemons, these try what becomes of descriptors.
+    ownProcess: ["packages/crib/", "packages/linux/"],
     timeoutMs: 2 * minuteMs,
   }),
   // Each node of the lanes below has a root, a network and cgroups of its own, so that files can run side by side; what names no node
@@ -58,6 +61,10 @@ interface TestLaneOptions {
   /** Prefixes of files that belong to other lanes. */
   readonly without?: readonly string[];
   readonly concurrency: number;
+  /** See `NodeTestOptions`. */
+  readonly filesPerProcess?: number;
+  /** Prefixes of files that share their process with no other. */
+  readonly ownProcess?: readonly string[];
   readonly timeoutMs: number;
   /** The host must be after all of its tests as it was before. */
   readonly isHostCompared?: boolean;
@@ -71,11 +78,24 @@ function testLane(options: TestLaneOptions): Lane {
       const files = await findFiles(options.patterns, options.without ?? []);
       // Without files the runner would look for some by itself.
       if (files.length === 0) return [];
-      const runFiles = (): Promise<readonly Result[]> => runNodeTests(options.name, { ...options, files });
-      return options.isHostCompared === true ? withHostUnchanged(options.name, runFiles) : runFiles();
+      return options.isHostCompared === true
+        ? withHostUnchanged(options.name, () => runLaneFiles(options, files))
+        : runLaneFiles(options, files);
     },
     declared: async () => declaredTests(await findFiles(options.patterns, options.without ?? [])),
   };
+}
+
+async function runLaneFiles(options: TestLaneOptions, files: readonly string[]): Promise<readonly Result[]> {
+  const { name, concurrency, timeoutMs, filesPerProcess, ownProcess = [] } = options;
+  if (filesPerProcess === undefined) return runNodeTests(name, { files, concurrency, timeoutMs });
+  const isAlone = (file: string): boolean => ownProcess.some((prefix) => file.startsWith(prefix));
+  const alone = files.filter(isAlone);
+  const together = files.filter((file) => !isAlone(file));
+  return [
+    ...(await runNodeTests(name, { files: together, concurrency, timeoutMs, filesPerProcess })),
+    ...(await runNodeTests(name, { files: alone, concurrency, timeoutMs })),
+  ];
 }
 
 /** Scripts of package.json; each is one result. */
