@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { Code } from "@crib/errdefs";
 
-import type { Cni } from "./cni.ts";
+import type { Cni, CniOptions } from "./cni.ts";
 import { createCni } from "./create-cni.ts";
 import type { PluginError } from "./plugin-error.ts";
 import { attachment, listOf } from "./testing/fake-cni.ts";
@@ -19,17 +19,12 @@ interface Bench extends AsyncDisposable {
   readonly log: string;
 }
 
-async function openBench(): Promise<Bench> {
+async function openBench(timeouts: NonNullable<CniOptions["timeouts"]> = {}): Promise<Bench> {
   const dir = await openTempDir();
   await writeFixturePlugins(dir.path);
   const log = join(dir.path, "LOG");
   const env = { PATH: "/usr/bin:/bin", LOG: log };
-  const cni = createCni({
-    pluginDirs: [dir.path],
-    cacheDir: join(dir.path, "cache"),
-    env,
-    timeouts: { addMs: 300, delMs: 300 },
-  });
+  const cni = createCni({ pluginDirs: [dir.path], cacheDir: join(dir.path, "cache"), env, timeouts });
   return { cni, log, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
 }
 
@@ -41,24 +36,29 @@ test("real programs that misbehave give errors that name plugin, command and wha
     ["garbage", Code.Internal, /no JSON: .*"Segmentation fault \(core dumped\)\\n"$/],
     ["empty", Code.Internal, /reading its result: no JSON/],
     ["huge", Code.ResourceExhausted, /printed more than 1048576 bytes: "xxxx/],
-    ["hang", Code.DeadlineExceeded, /killed after its budget of 300 ms/],
     ["killed", Code.Unknown, /was killed by SIGSEGV without a message$/],
     ["wrong-version", Code.Internal, /cniVersion "9\.9\.9" is not supported/],
   ] as const;
   await using bench = await openBench();
-  for (const [plugin, code, message] of expected)
-    await rejects(
-      bench.cni.add(listOf([plugin]), { ...attachment, containerId: plugin }, signal),
-      (error: PluginError) => {
-        match(error.message, message);
-        match(error.message, new RegExp(`plugin "${plugin}".* ADD`));
-        deepEqual([error.code, error.plugin, error.command], [code, plugin, "ADD"], error.message);
-        return true;
-      },
-    );
+  for (const [plugin, code, message] of expected) await expectFailedAdd(bench, plugin, code, message);
   // Every one of them can still be undone from the cache.
   equal((await bench.cni.cached()).length, expected.length);
 });
+
+test("a plugin that hangs is killed after its budget", async () => {
+  await using bench = await openBench({ addMs: 300 });
+  await expectFailedAdd(bench, "hang", Code.DeadlineExceeded, /killed after its budget of 300 ms/);
+  equal((await bench.cni.cached()).length, 1);
+});
+
+async function expectFailedAdd({ cni }: Bench, plugin: string, code: Code, message: RegExp): Promise<void> {
+  await rejects(cni.add(listOf([plugin]), { ...attachment, containerId: plugin }, signal), (error: PluginError) => {
+    match(error.message, message);
+    match(error.message, new RegExp(`plugin "${plugin}".* ADD`));
+    deepEqual([error.code, error.plugin, error.command], [code, plugin, "ADD"], error.message);
+    return true;
+  });
+}
 
 test("what a plugin made before it failed is undone by DEL from the cache", async () => {
   await using bench = await openBench();
