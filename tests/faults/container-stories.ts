@@ -55,8 +55,8 @@ export class Subject {
       const { timings, problem } = (await this.container.info()) as unknown as Info;
       const undone = timings.find(({ flow }) => flow === "undo CreateTask");
       const made = timings.find(({ flow }) => flow === "CreateTask");
-      // What could not be taken back is kept with the problem.
-      const isOver = made?.outcome === "done" || undone !== undefined || problem !== undefined;
+      // What could not be taken back is kept with the problem, which comes after the run.
+      const isOver = made?.outcome === "done" || undone?.outcome === "done" || problem !== undefined;
       if (!made || !isOver) throw new Error("the run has not ended");
       return { ...made, problem };
     });
