@@ -1,4 +1,4 @@
-import { deepEqual, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ import type { Pod } from "../support/pod.ts";
 interface Ending {
   /** What it does once `/go/now` is there. */
   readonly last: string;
-  /** What is sent to its first process at that time. */
+  /** What is sent to its first process just before. */
   readonly signal?: NodeJS.Signals;
   readonly memoryLimit?: bigint;
   readonly exitCode: number;
@@ -37,7 +37,7 @@ const endings: readonly Ending[] = [
 ];
 
 function run(target: ContainerNode, pod: Pod, ending: Ending, hostPath: string): Promise<Container> {
-  const script = `trap 'exit 143' TERM; until test -e /go/now; do sleep 0.1; done; ${ending.last}`;
+  const script = `trap 'exit 143' TERM; echo ready; until test -e /go/now; do sleep 0.1; done; ${ending.last}`;
   return target.runContainer(pod, {
     script,
     change: (config) => ({
@@ -66,10 +66,13 @@ test(
         }),
       ),
     );
+    // A first process that has no trap yet does not hear SIGTERM.
+    for (const { container } of all) await eventually(10_000, async () => equal((await container.log()).length, 1));
     await node.kill();
     const from = Date.now();
-    writeFileSync(join(go, "now"), "");
+    // Before the others, since a shell runs its trap only when the command that it waits for has ended.
     for (const { ending, pid } of all) if (ending.signal !== undefined) process.kill(pid, ending.signal);
+    writeFileSync(join(go, "now"), "");
     await eventually(30_000, () =>
       deepEqual(
         all.flatMap(({ container }) => processesOf(node, container)),
