@@ -164,7 +164,7 @@ for (const when of ["before", "after"] as const) {
       const node = await startNode(t, {
         config: (lane) => ({
           runtimes: { slow: { pause: "always", runtime_path: writeSlowShim(lane, when) } },
-          flow: { budgets: { "sandbox.create": "2s" } },
+          flow: { budgets: { "sandbox.create": "6s" } },
         }),
       });
       const request = { config: node.podConfig(), runtimeHandler: "slow" };

@@ -50,7 +50,7 @@ async function failsAndRecovers(node: Node, reason: RegExp, plugins: (lane: Lane
 }
 
 test("plugins that go wrong at ADD", needsRoot, async (t) => {
-  const node = await startNode(t, { config: () => ({ flow: { budgets: { "network.attach": "4s" } } }) });
+  const node = await startNode(t, { config: () => ({ flow: { budgets: { "network.attach": "10s" } } }) });
   const notes = pluginNotesDir(node.lane);
   const printing = (name: string, text: string | Buffer): Json => {
     const printFile = join(notes, name);
@@ -83,12 +83,12 @@ test("plugins that go wrong at ADD", needsRoot, async (t) => {
     ],
     [
       "it hangs, with a child, ignoring SIGTERM",
-      /budget of 4000 ms|killed/,
+      /budget of 10000 ms|killed/,
       () => [{ type: "hangs", hangVerb: "ADD", notes }],
     ],
     [
       "it hangs after the bridge was attached",
-      /budget of 4000 ms|killed/,
+      /budget of 10000 ms|killed/,
       (lane) => [bridgePlugin(lane), { type: "hangs", hangVerb: "ADD", notes }],
     ],
     [
