@@ -12,8 +12,8 @@ export interface NodeTestOptions {
   /** How many files, or processes of several, run at the same time. */
   readonly concurrency: number;
   /**
-   * How many files run in one process at most, one after the other: half of what a small file costs is to start Node and to load what it
-   * tests. What they print comes when they are done. Default: a process for each file.
+   * How many files run in one process at most, one after the other, which start Node and load what they test once; of a small file
+   * that is most of what it costs. What they print comes when they are done. Default: a process for each file.
    */
   readonly filesPerProcess?: number;
   /** Limit of one test. */
